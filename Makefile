@@ -1,0 +1,64 @@
+# The two commands: `make demo` and `make test`. Each does all of it on a fresh machine with Python 3.11 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test up down check bench pictures lock setup clean help
+
+help:            ## what can be made
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 12
+
+demo: .venv/app.stamp .venv-label-studio/stamp   ## the loop twice, headless, on real servers (about two minutes)
+	$(BIN)/trialbase demo
+
+test: .venv/dev.stamp .venv-label-studio/stamp   ## all tests, on real servers
+	$(BIN)/python -m tests.run
+
+up: .venv/app.stamp .venv-label-studio/stamp     ## start Dagster, Label Studio, MLflow and the portal
+	$(BIN)/trialbase up
+
+down: .venv/app.stamp                            ## stop them
+	$(BIN)/trialbase down
+
+check: .venv/dev.stamp                           ## lint, types, import law, Dagster definitions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/dg check defs
+
+bench: .venv/dev.stamp .venv-label-studio/stamp  ## all benchmarks; writes benchmarks/results
+	$(BIN)/python -m benchmarks all
+
+pictures: .venv/dev.stamp .venv-label-studio/stamp  ## the pictures of the README, from a real demo in a real browser
+	$(BIN)/python -m tests.pictures
+
+lock: .venv/dev.stamp                            ## write requirements/*.lock anew
+	$(BIN)/python requirements/lock.py
+
+setup: .venv/dev.stamp .venv-label-studio/stamp  ## both environments, nothing else
+
+clean:                                           ## remove both environments
+	rm -rf .venv .venv-label-studio
+
+# Byte code is compiled once here: without it every start of a server or a command compiles its imports again.
+.venv/app.stamp: requirements/app.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; give it as: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
+	@command -v git >/dev/null || { echo "git is missing: apt-get install git"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements/app.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	-$(BIN)/python -m compileall -q -j 0 .venv/lib
+	touch $@
+
+.venv/dev.stamp: requirements/dev.lock .venv/app.stamp
+	$(BIN)/python -m pip install --quiet --requirement requirements/dev.lock
+	-$(BIN)/python -m compileall -q -j 0 .venv/lib
+	touch $@
+
+.venv-label-studio/stamp: requirements/label-studio.lock
+	test -x .venv-label-studio/bin/python || $(PYTHON) -m venv .venv-label-studio
+	.venv-label-studio/bin/python -m pip install --quiet --requirement requirements/label-studio.lock
+	-.venv-label-studio/bin/python -m compileall -q -j 0 .venv-label-studio/lib
+	touch $@

@@ -1,0 +1,156 @@
+"""annotations: what people answered, mirrored from the platform; complete when every task has its overlap."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.stage import Report, Work, data_docs
+from labeling.agreement import krippendorff_alpha
+from labeling.gold import gold_figures
+from labeling.platform import Pull, current_votes
+from lake import tables
+from lake.errors import NotReady
+from lake.ledger import answer_entry
+from lake.records import Annotation, Task, from_table, to_table
+from quality.checks import StageFacts
+from quality.expectations import validate
+
+
+def run(work: Work) -> Report:
+    """Pull what changed, keep this batch's part; raises NotReady while answers are missing."""
+    tasks = work.batch.records("tasks", Task)
+    project = sync(work)
+    annotations = of_batch(work, tasks)
+    work.batch.write("annotations", to_table(annotations, Annotation))
+    counts = count(tasks, annotations)
+    summary = counts | {
+        "annotator_minutes": round(sum(one.lead_time_s for one in annotations) / 60, 1),
+        "annotators": len({one.annotator for one in annotations}),
+    }
+    needed = work.scenario.spec.quality.min_overlap_share * len(tasks)
+    if counts["tasks_complete"] < needed:
+        raise NotReady(
+            f"batch {work.batch_name}: {counts['tasks_complete']} of {len(tasks)} tasks have all their answers",
+            remedy=f"annotators go on at {work.ports.platform.page_url(project)}; then `trialbase run {work.scenario.name}`",
+        )
+    figures = _figures(work, annotations)
+    facts = StageFacts(
+        alpha=figures["alpha_low"],
+        gold_accuracy=figures["gold_accuracy"],
+        overlap_share=counts["tasks_complete"] / len(tasks) if tasks else 1.0,
+        classes=work.scenario.classes,
+    )
+    table = work.batch.read("annotations")
+    checks = validate(table, "annotations", work.scenario.spec.quality, facts, docs=data_docs(work))
+    return Report(summary | figures, preview=table.slice(0, 8), checks=checks)
+
+
+def _figures(work: Work, annotations: Sequence[Annotation]) -> dict[str, float | None]:
+    """How far people agree with one another, and with the experts."""
+    alpha = krippendorff_alpha(_votes(annotations, work.scenario.classes))
+    gold = gold_figures(annotations, work.lake.gold(work.scenario.name, upto=work.batch_name))
+    answered, correct = sum(gold["num_answers"].to_pylist()), sum(gold["num_correct"].to_pylist())
+    return {
+        "alpha": round(alpha.value, 4),
+        "alpha_low": round(alpha.low, 4),
+        "alpha_high": round(alpha.high, 4),
+        "gold_answers": answered,
+        "gold_accuracy": round(correct / answered, 4) if answered else None,
+    }
+
+
+def _votes(annotations: Sequence[Annotation], classes: Sequence[str]) -> npt.NDArray[np.int64]:
+    """(items, annotators) of class index, -1 where not asked or skipped."""
+    given = [one for one in annotations if not one.cancelled and one.answer in classes]
+    items = {item: row for row, item in enumerate(sorted({one.item_id for one in given}))}
+    people = {who: column for column, who in enumerate(sorted({one.annotator for one in given}))}
+    table = np.full((len(items), len(people)), -1, dtype=np.int64)
+    for one in given:
+        table[items[one.item_id], people[one.annotator]] = list(classes).index(one.answer)
+    return table
+
+
+def sync(work: Work) -> str:
+    """Make the lake's mirror of a scenario's annotations equal to the platform; returns the project.
+
+    Killed anywhere it is mended by running again: entries have keys, a table is written whole, and the
+    cursor moves last.
+    """
+    scenario, platform, lake = work.scenario, work.ports.platform, work.lake
+    project = platform.ensure_project(
+        scenario.name, scenario.config, guideline=scenario.guideline, overlap=scenario.spec.labeling.overlap
+    )
+    with lake.lock(f"pull-{scenario.name}"):
+        cursor = f"annotations:{scenario.name}:{project}"
+        pull = platform.pull(project, scenario.config, lake.state.cursor(cursor))
+        _pay(work, pull.annotations)
+        path = mirror_path(scenario.name)
+        tables.write_table(lake.blobs, path, _merged(mirror(work), pull))
+        lake.state.move_cursor(cursor, pull.cursor)
+    return project
+
+
+def mirror_path(scenario: str) -> str:
+    return f"annotations/{scenario}.parquet"
+
+
+def mirror(work: Work) -> pa.Table:
+    """All annotations of the scenario as of the last pull."""
+    path = mirror_path(work.scenario.name)
+    if not work.lake.blobs.exists(path):
+        return to_table([], Annotation)
+    return tables.read_table(work.lake.blobs, path)
+
+
+def count(tasks: Sequence[Task], annotations: Sequence[Annotation]) -> dict[str, int]:
+    """How far a batch is."""
+    answered: dict[str, int] = {}
+    for one in annotations:
+        if not one.cancelled:
+            answered[one.task_id] = answered.get(one.task_id, 0) + 1
+    return {
+        "tasks": len(tasks),
+        "tasks_complete": sum(answered.get(task.task_id, 0) >= task.overlap for task in tasks),
+        "annotations": sum(answered.values()),
+        "answers_wanted": sum(task.overlap for task in tasks),
+    }
+
+
+def _merged(before: pa.Table, pull: Pull) -> pa.Table:
+    """Touched tasks get the answers they have now; tasks that are gone lose theirs."""
+    touched = pa.array(sorted(pull.touched), pa.string())
+    present = pa.array(sorted(pull.present), pa.string())
+    stays = pc.and_(pc.is_in(before["task_id"], present), pc.invert(pc.is_in(before["task_id"], touched)))
+    fresh = [one for one in pull.annotations if one.task_id in pull.present]
+    merged = pa.concat_tables([before.filter(stays), to_table(fresh, Annotation)])
+    return merged.sort_by([("task_id", "ascending"), ("annotator", "ascending"), ("annotation_id", "ascending")])
+
+
+def _pay(work: Work, annotations: Sequence[Annotation]) -> None:
+    price = work.scenario.spec.labeling.price
+    work.lake.state.post(
+        answer_entry(
+            scenario=work.scenario.name,
+            batch=work.batch_name,
+            task_id=one.task_id,
+            annotator=one.annotator,
+            at=one.updated_at,
+            price=price.per_answer,
+            currency=price.currency,
+        )
+        for one in annotations
+        if not one.cancelled
+    )
+
+
+def of_batch(work: Work, tasks: Sequence[Task]) -> list[Annotation]:
+    """This batch's answers, at most the overlap of each task, marked where they are gold."""
+    wanted = {task.task_id: task for task in tasks}
+    rows = mirror(work)
+    rows = rows.filter(pc.is_in(rows["task_id"], pa.array(list(wanted), pa.string())))
+    votes = current_votes(list(from_table(rows, Annotation)), {key: task.overlap for key, task in wanted.items()})
+    return [dataclasses.replace(one, gold=wanted[one.task_id].reason == "gold") for one in votes]

@@ -1,0 +1,76 @@
+"""labels: votes become one label an item, and the gate judges the batch."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from assets.stage import Report, Work, data_docs, kept_checks
+from labeling.consensus.classes import Consensus, agree
+from labeling.gold import gold_figures
+from lake.records import Annotation, Label, to_table
+from quality.checks import CheckResult, StageFacts
+from quality.expectations import validate
+from quality.gate import GateReport, from_json, judge
+
+GATE = "gate.json"
+
+
+def run(work: Work) -> Report:
+    """One label an item with its confidence; the gate's report for the steward."""
+    annotations = work.batch.records("annotations", Annotation)
+    agreed = _agree(work, annotations)
+    work.batch.write("labels", to_table(agreed.labels, Label))
+    work.batch.write("annotators", agreed.annotators)
+    work.batch.write("gold_figures", gold_figures(annotations, _gold(work)))
+    floor = work.scenario.spec.labeling.consensus.min_posterior
+    facts = StageFacts(classes=work.scenario.classes, min_posterior=floor)
+    checks = validate(work.batch.read("labels"), "labels", work.scenario.spec.quality, facts, docs=data_docs(work))
+    report = _judge(work, checks)
+    confident = sum(label.confidence >= floor for label in agreed.labels)
+    return Report(
+        {
+            "labels": len(agreed.labels),
+            "confident": confident,
+            "mean_confidence": round(float(np.mean([one.confidence for one in agreed.labels])), 4),
+            "gate": report.verdict,
+            "report": report.report_hash,
+        },
+        preview=work.batch.read("labels").slice(0, 8),
+        checks=checks,
+    )
+
+
+def gate_report(work: Work) -> GateReport:
+    """The batch's gate report as `labels` left it. Raises NotFound."""
+    return from_json(work.lake.blobs.read(work.batch.path(GATE)).decode())
+
+
+def _judge(work: Work, checks: Sequence[CheckResult]) -> GateReport:
+    """All checks of the batch so far, as one report."""
+    earlier = [*kept_checks(work, "curated_items"), *kept_checks(work, "annotations")]
+    report = judge(work.scenario.name, work.batch_name, [*earlier, *checks])
+    work.lake.blobs.write(work.batch.path(GATE), report.to_json().encode())
+    return report
+
+
+def _agree(work: Work, annotations: Sequence[Annotation]) -> Consensus:
+    """Consensus on this batch; what annotators did in earlier batches tells how far to trust them."""
+    scenario = work.scenario
+    history: dict[str, Annotation] = {}
+    for batch in work.lake.batches(scenario.name, purpose="labeling", upto=work.batch_name):
+        if batch.name != work.batch_name and batch.has("annotations"):
+            history |= {one.annotation_id: one for one in batch.records("annotations", Annotation)}
+    history |= {one.annotation_id: one for one in annotations}
+    agreed = agree(
+        list(history.values()),
+        scenario.classes,
+        scenario.spec.labeling.consensus,
+        gold=_gold(work),
+        schema_version=scenario.guideline_version,
+    )
+    asked = {one.item_id for one in annotations if not one.gold}
+    return agreed.only(asked)
+
+
+def _gold(work: Work) -> dict[str, str]:
+    return work.lake.gold(work.scenario.name, upto=work.batch_name)

@@ -1,0 +1,1 @@
+"""People: tasks, Label Studio, votes to labels, gold, crew, what to label next."""

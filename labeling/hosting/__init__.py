@@ -1,0 +1,1 @@
+"""What runs in Label Studio's own environment, not in ours."""

@@ -1,0 +1,101 @@
+"""The annotation platform: where people answer tasks. Promises: tests/contract/test_annotation_platform.py."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from labeling.config import LabelConfig
+from lake import ids
+from lake.records import Annotation, Task
+
+
+@dataclass(frozen=True)
+class PlatformTask:
+    """A task and what its annotators are shown."""
+
+    task: Task
+    value: str  # text, a media URL or a data URI
+
+
+@dataclass(frozen=True)
+class Pull:
+    """What changed on the platform."""
+
+    annotations: tuple[Annotation, ...]  # all that the touched tasks have now
+    touched: frozenset[str]  # task ids whose annotations these are; replace their sets
+    present: frozenset[str]  # task ids that exist there; the others are gone
+    cursor: datetime  # to be given to the next pull
+
+
+class AnnotationPlatform(Protocol):
+    """Shows tasks to people and keeps what they answer.
+
+    Every verb may be repeated after any failure: nothing is lost, nothing doubled. All raise
+    PlatformUnreachable when the platform does not answer and PlatformError when it refuses.
+    """
+
+    def ensure_project(self, name: str, config: LabelConfig, *, guideline: str, overlap: int) -> str:
+        """The id of the project titled `name`, made or brought up to date; there is one of a title."""
+
+    def push(self, project: str, tasks: Sequence[PlatformTask]) -> int:
+        """Add the tasks that are not there, known by `task_id`, and return how many that were.
+
+        A task's overlap is its own: a task that is there already gets more answers when more are asked
+        for. Annotators cannot tell gold from other tasks: no data says so and the order is mixed.
+        """
+
+    def pull(self, project: str, config: LabelConfig, since: datetime | None) -> Pull:
+        """Tasks changed since `since` (the last pull's cursor; None: all) with all their annotations.
+
+        Nothing is dropped: what was skipped or sent in empty comes as `cancelled` with answer "".
+        `annotator` is the e-mail, `gold` is False: only the caller knows.
+        """
+
+    def retract(self, project: str, task_ids: Sequence[str]) -> int:
+        """Delete tasks and their annotations; returns how many there were."""
+
+    def count(self, project: str) -> int:
+        """Number of tasks in the project."""
+
+    def ping(self) -> str:
+        """The platform's version, when it answers and takes our token."""
+
+    def page_url(self, project: str) -> str:
+        """Where a person opens the project."""
+
+
+def mixed_order(tasks: Sequence[PlatformTask]) -> list[PlatformTask]:
+    """The order in which annotators meet tasks: by priority, gold scattered among the rest by hash."""
+    plain = sorted(
+        (one for one in tasks if one.task.reason != "gold"),
+        key=lambda one: (-one.task.priority, ids.key("task order", one.task.task_id)),
+    )
+    placed = [((row + 0.5) / len(plain), one) for row, one in enumerate(plain)]
+    placed += [(ids.unit_interval("gold place", one.task.task_id), one) for one in tasks if one.task.reason == "gold"]
+    return [one for _, one in sorted(placed, key=lambda pair: (pair[0], pair[1].task.task_id))]
+
+
+def current_votes(annotations: Sequence[Annotation], overlap: Mapping[str, int]) -> list[Annotation]:
+    """The votes that count: per task at most `overlap[task_id]`, one an annotator, none cancelled.
+
+    Where an annotator answered twice the later word counts. Where more people answered than were asked,
+    those who came first count, by the platform's id of their first annotation: ids are given in the order
+    of creation, so an extra answer that comes late, or an edit, never unseats a vote that was counted.
+    Tasks that `overlap` does not name are left out. Ordered by task and annotator.
+    """
+    votes: dict[str, dict[str, list[Annotation]]] = {}
+    for one in annotations:
+        if not one.cancelled and one.task_id in overlap:
+            votes.setdefault(one.task_id, {}).setdefault(one.annotator, []).append(one)
+    kept = []
+    for task_id, people in sorted(votes.items()):
+        arrival = sorted(people, key=lambda who: (min(map(_arrival, people[who])), who))
+        for who in sorted(arrival[: overlap[task_id]]):
+            kept.append(max(people[who], key=lambda one: (one.updated_at, _arrival(one))))
+    return kept
+
+
+def _arrival(annotation: Annotation) -> tuple[int, str]:
+    """Orders the platform's ids as numbers where they are numbers."""
+    return len(annotation.annotation_id), annotation.annotation_id

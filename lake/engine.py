@@ -1,0 +1,66 @@
+"""Per-item work (reading, decoding, probing) over a table, on Daft: one laptop or a Ray cluster."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from lake.errors import LakeError, SettingsError
+
+os.environ.setdefault("DAFT_ANALYTICS_ENABLED", "0")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("DAFT_PROGRESS_BAR", "0")
+
+
+def use(engine: str) -> None:
+    """Choose where work runs: `native`, or a Ray cluster's address (`ray://host:10001`)."""
+    import daft
+
+    if engine == "native":
+        daft.set_runner_native()
+    elif engine.startswith("ray"):
+        daft.set_runner_ray(address=engine)
+    else:
+        raise SettingsError(f"unknown engine {engine!r}", remedy="set TRIALBASE_ENGINE to native or ray://host:port")
+
+
+def map_rows(
+    table: pa.Table, columns: Sequence[str], function: Callable[..., tuple[object, ...]], out: pa.Schema
+) -> pa.Table:
+    """A table with the columns of `out` appended: `function(*values of columns)` for every row.
+
+    Row order is kept. `function` must be importable where the work runs and must not depend on
+    other rows. An exception in it ends the whole map.
+    """
+    if table.num_rows == 0:
+        empty = [pa.array([], type=field.type) for field in out]
+        return pa.Table.from_arrays([*table.columns, *empty], schema=_joined(table.schema, out))
+    import daft
+    from daft import DataType
+
+    fields = {field.name: DataType.from_arrow_type(field.type) for field in out}
+
+    @daft.func.batch(return_dtype=DataType.struct(fields))
+    def mapped(*series: Any) -> list[dict[str, object]]:
+        rows = zip(*(one.to_pylist() for one in series), strict=True)
+        return [dict(zip(out.names, function(*row), strict=True)) for row in rows]
+
+    index = pa.array(range(table.num_rows), pa.int64())
+    frame = daft.from_arrow(table.select(list(columns)).append_column("__row", index))
+    result: Any = mapped(*(daft.col(name) for name in columns))  # an expression, whatever its annotation says
+    frame = frame.with_column("__out", result)
+    done = frame.select("__row", "__out").to_arrow().sort_by("__row")
+    if done.num_rows != table.num_rows:
+        raise LakeError(
+            f"the engine returned {done.num_rows} of {table.num_rows} rows",
+            remedy="rerun; if it stays, report it",
+        )
+    struct = done["__out"].combine_chunks()
+    struct = struct if isinstance(struct, pa.StructArray) else struct.chunk(0)
+    fresh = [struct.field(name).cast(out.field(name).type) for name in out.names]
+    return pa.Table.from_arrays([*table.combine_chunks().columns, *fresh], schema=_joined(table.schema, out))
+
+
+def _joined(left: pa.Schema, right: pa.Schema) -> pa.Schema:
+    return pa.schema([*left, *right])

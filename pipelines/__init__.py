@@ -1,0 +1,1 @@
+"""The edge: settings, the command line, Dagster definitions, services and the portal."""

@@ -1,0 +1,137 @@
+"""What moves batches on when nobody types: one small sensor for each thing that is waited for."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from assets.annotations import count, of_batch, sync
+from assets.feedback import inbox
+from assets.graph import asset_key, partitions_of
+from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, TRAINING, TRIAL_INTAKE
+from assets.scenario import Scenario
+from assets.stage import Ports, Work
+from assets.status import Status, status_of
+from assets.training_run import finished
+from lake.errors import ComputeError, NotReady, PlatformUnreachable
+from lake.ingest import register
+from lake.records import Task
+
+SETTLE_S = 10.0  # a delivery is whole when nothing in it has changed for so long
+INTERVAL_S = 30
+
+Finder = Callable[[Scenario, Ports], Iterator[dg.RunRequest]]
+
+
+def scenario_sensors(scenario: Scenario) -> list[dg.SensorDefinition]:
+    """The five sensors of a scenario."""
+    return [
+        _sensor(scenario, "inbox", INTAKE, _deliveries, "New deliveries in the inbox become batches."),
+        _sensor(scenario, "feedback", INTAKE, _feedback, "Orders from trials become batches."),
+        _sensor(scenario, "annotations", AGREEMENT, _answers, "Batches whose answers are complete get their labels."),
+        _sensor(scenario, "sign_off", TRAINING, _signatures, "Signed batches become versions and are trained on."),
+        _sensor(scenario, "runs", JUDGEMENT, _runs, "Finished runs become models and are tried."),
+    ]
+
+
+def _sensor(scenario: Scenario, name: str, stages: tuple[str, ...], find: Finder, says: str) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=f"{scenario.name}_{name}".replace("-", "_"),
+        target=dg.AssetSelection.assets(*(asset_key(scenario.name, stage) for stage in stages)),
+        minimum_interval_seconds=INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=says,
+    )
+    def look(context: dg.SensorEvaluationContext, ports: dg.ResourceParam[Ports]) -> dg.SensorResult | dg.SkipReason:
+        try:
+            requests = list(find(scenario, ports))
+        except PlatformUnreachable as error:
+            return dg.SkipReason(str(error))
+        batches = [str(request.partition_key) for request in requests]
+        known = set(context.instance.get_dynamic_partitions(partitions_of(scenario.name).name or ""))
+        fresh = [batch for batch in batches if batch not in known]
+        return dg.SensorResult(
+            run_requests=requests,
+            dynamic_partitions_requests=[partitions_of(scenario.name).build_add_request(fresh)] if fresh else [],
+        )
+
+    return look
+
+
+def _request(scenario: Scenario, batch: str, stages: tuple[str, ...], key: str) -> dg.RunRequest:
+    """One run a state of a batch: a run that failed is not asked for again before something changes."""
+    return dg.RunRequest(
+        run_key=f"{batch}:{stages[0]}:{key}",
+        partition_key=batch,
+        asset_selection=[asset_key(scenario.name, stage) for stage in stages],
+        tags={"scenario": scenario.name, "batch": batch},
+    )
+
+
+def _deliveries(scenario: Scenario, ports: Ports) -> Iterator[dg.RunRequest]:
+    yield from _taken_up(scenario, ports, lambda folder: not folder.name.startswith("feedback-"))
+
+
+def _feedback(scenario: Scenario, ports: Ports) -> Iterator[dg.RunRequest]:
+    yield from _taken_up(scenario, ports, lambda folder: folder.name.startswith("feedback-"))
+
+
+def _taken_up(scenario: Scenario, ports: Ports, wanted: Callable[[Path], bool]) -> Iterator[dg.RunRequest]:
+    """A batch for each settled delivery of the inbox that no batch holds; batches that did not finish go on."""
+    held = {path for row in ports.lake.state.batches(scenario.name) for path in row.paths}
+    folder = inbox(ports.lake.home, scenario.name)
+    for delivery in sorted(folder.iterdir()) if folder.is_dir() else []:
+        new = delivery.is_dir() and not delivery.name.startswith(".") and str(delivery.resolve()) not in held
+        if new and wanted(delivery) and _settled(delivery):
+            register(ports.lake, scenario.name, [delivery])
+    for status in _open(scenario, ports, INTAKE):
+        row = ports.lake.state.batch(scenario.name, status.batch)
+        if any(wanted(Path(path)) for path in row.paths):
+            stages = TRIAL_INTAKE if row.purpose == "trial" else INTAKE
+            yield _request(scenario, status.batch, stages, "intake")
+
+
+def _settled(folder: Path) -> bool:
+    newest = max((path.lstat().st_mtime for path in (folder, *folder.rglob("*"))), default=0.0)
+    return time.time() - newest >= SETTLE_S
+
+
+def _answers(scenario: Scenario, ports: Ports) -> Iterator[dg.RunRequest]:
+    waiting = list(_open(scenario, ports, AGREEMENT))
+    for number, status in enumerate(waiting):
+        work = Work(ports, scenario, status.batch)
+        if number == 0:
+            sync(work)  # one pull serves all batches of the scenario
+        tasks = work.batch.records("tasks", Task)
+        counts = count(tasks, of_batch(work, tasks))
+        if counts["tasks_complete"] >= scenario.spec.quality.min_overlap_share * len(tasks):
+            yield _request(scenario, status.batch, AGREEMENT, str(counts["annotations"]))
+
+
+def _signatures(scenario: Scenario, ports: Ports) -> Iterator[dg.RunRequest]:
+    for status in _open(scenario, ports, TRAINING):
+        signed = ports.lake.state.signoffs(scenario.name, status.batch)
+        key = signed[-1].at.isoformat() if signed else ""
+        yield _request(scenario, status.batch, TRAINING, key)
+
+
+def _runs(scenario: Scenario, ports: Ports) -> Iterator[dg.RunRequest]:
+    for status in _open(scenario, ports, JUDGEMENT):
+        work = Work(ports, scenario, status.batch)
+        try:
+            record = finished(work).run
+        except NotReady:
+            continue  # it runs; a machine that was lost has been asked again just now
+        except ComputeError as error:
+            yield _request(scenario, status.batch, JUDGEMENT, str(error))
+        else:
+            yield _request(scenario, status.batch, JUDGEMENT, record.run_id)
+
+
+def _open(scenario: Scenario, ports: Ports, stages: tuple[str, ...]) -> Iterator[Status]:
+    """Batches whose next stage is one of these."""
+    for row in ports.lake.state.batches(scenario.name):
+        status = status_of(Work(ports, scenario, row.batch))
+        if status.ready and status.ready[0] in stages:
+            yield status

@@ -1,0 +1,97 @@
+"""Settings: the only reader of the environment."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lake.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """One installation. Every field is also an environment variable: TRIALBASE_<FIELD>."""
+
+    model_config = SettingsConfigDict(env_prefix="TRIALBASE_", frozen=True, extra="forbid")
+
+    home: Path = Field(default=Path(".trialbase"), description="all state of this installation")
+    scenarios: str = Field(default="scenarios", description="folders with scenarios of your own, separated by ':'")
+    lake_url: str | None = Field(default=None, description="where packs and tables lie, any fsspec URL")
+    state_url: str | None = Field(default=None, description="state database, a SQLAlchemy URL")
+    label_studio_url: str | None = Field(default=None, description="a Label Studio elsewhere")
+    label_studio_token: SecretStr | None = Field(default=None, description="its access token")
+    label_studio_database_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL for the local Label Studio: postgresql://user:password@host/name"
+    )
+    label_studio_venv: Path = Field(
+        default=Path(__file__).parent.parent / ".venv-label-studio", description="environment of the local Label Studio"
+    )
+    mlflow_uri: str | None = Field(default=None, description="an MLflow elsewhere")
+    dvc_remote: str | None = Field(default=None, description="where dataset versions are pushed, any DVC remote URL")
+    engine: str = Field(default="native", description="where per-item work runs: native, or ray://host:port")
+    media_url: str | None = Field(default=None, description="the portal as annotators' browsers reach it")
+    definitions: str = Field(default="pipelines.definitions", description="Dagster definitions that commands load")
+    portal_port: int = Field(default=3300, ge=0, le=65535)
+    dagster_port: int = Field(default=3000, ge=0, le=65535)
+    label_studio_port: int = Field(default=8080, ge=0, le=65535)
+    mlflow_port: int = Field(default=5000, ge=0, le=65535)
+
+    @classmethod
+    def load(cls, **changes: Any) -> "Settings":
+        """Settings of the environment, with some of them given. Raises SettingsError."""
+        try:
+            return cls(**changes)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = f"TRIALBASE_{'_'.join(map(str, first['loc']))}".upper()
+            raise SettingsError(f"{name}: {first['msg']}", remedy="correct that environment variable") from error
+
+    @property
+    def scenario_folders(self) -> list[Path]:
+        return [Path(one) for one in self.scenarios.split(":") if one]
+
+    @property
+    def root(self) -> Path:
+        """The home folder as an absolute path."""
+        return self.home.expanduser().absolute()
+
+    # --- what the running services told about themselves
+
+    @property
+    def services_file(self) -> Path:
+        return self.root / "services.json"
+
+    @property
+    def credentials_file(self) -> Path:
+        return self.root / "credentials.json"
+
+    def service_url(self, name: str) -> str | None:
+        """Where a local service of this installation was started last; None where it never was."""
+        return _read(self.services_file).get(name, {}).get("url")
+
+    def credential(self, name: str) -> str | None:
+        """A generated credential of a local service."""
+        value = _read(self.credentials_file).get(name)
+        return value if isinstance(value, str) else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise SettingsError(f"{path} is damaged: {error}", remedy="remove it and run `trialbase up` again") from error
+    return found if isinstance(found, dict) else {}
+
+
+def write_private(path: Path, values: dict[str, Any]) -> None:
+    """Write a JSON file that only its owner may read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        json.dump(values, file, indent=2)
+    temporary.replace(path)

@@ -1,0 +1,116 @@
+"""Probes of a text: no model and no dictionary, so they cost microseconds and never change."""
+
+import math
+import unicodedata
+
+import numpy as np
+import numpy.typing as npt
+
+from lake.errors import LakeError
+from quality.probes import EMBEDDING_SIZE, TextProbe
+
+_U64 = np.uint64
+_GRAM = 3
+_HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
+_KANA_HANGUL = ((0x1100, 0x11FF), (0x3040, 0x30FF), (0x31F0, 0x31FF), (0xAC00, 0xD7AF))
+
+
+def probe_text(media: bytes) -> TextProbe:
+    """Probes of a UTF-8 text; LakeError when the bytes are not UTF-8 any more."""
+    try:
+        text = media.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise LakeError(
+            f"a text is not UTF-8: {error}",
+            remedy="its pack is damaged or was written by hand: restore the pack, then rerun the batch",
+        ) from error
+    grams = _grams(text)
+    visible = [char for char in text if not char.isspace()]
+    return TextProbe(
+        num_chars=len(text),
+        num_words=_num_words(text),
+        letter_share=sum(char.isalpha() for char in visible) / len(visible) if visible else 0.0,
+        language=language(text),
+        phash=simhash(grams),
+        embedding=embedding(grams),
+    )
+
+
+def language(text: str) -> str:
+    """`zh`, `en` or `other`, from the scripts of the letters; a text without letters is `other`.
+
+    A Chinese character weighs as much as a Latin word. Kana or Hangul make a text with Chinese
+    characters Japanese or Korean, and letters beyond ASCII make a Latin text another than English.
+    """
+    letters = [char for char in text if char.isalpha()]
+    num_han = sum(_within(char, _HAN) for char in letters)
+    num_kana_hangul = sum(_within(char, _KANA_HANGUL) for char in letters)
+    num_ascii = sum(char.isascii() for char in letters)
+    num_ascii_words = sum(word.isascii() and any(map(str.isalpha, word)) for word in _spaced_words(text))
+    if num_kana_hangul * 20 > num_han + num_kana_hangul:
+        return "other"
+    if num_han and num_han >= num_ascii_words:
+        return "zh"
+    return "en" if letters and num_ascii >= 0.95 * len(letters) else "other"
+
+
+def simhash(grams: npt.NDArray[np.uint64]) -> str:
+    """64 bits in which similar sets of 3-grams differ little, as 16 hexadecimal digits.
+
+    Source: Charikar 2002, "Similarity estimation techniques from rounding algorithms".
+    """
+    distinct = np.unique(grams)
+    bits = (distinct[:, None] >> np.arange(64, dtype=_U64)) & _U64(1)
+    votes = bits.sum(axis=0, dtype=np.int64)
+    return f"{sum(1 << int(bit) for bit in np.flatnonzero(2 * votes > len(distinct))):016x}"
+
+
+def embedding(grams: npt.NDArray[np.uint64]) -> tuple[float, ...]:
+    """Signed counts of the 3-grams in EMBEDDING_SIZE buckets, scaled to length 1.
+
+    Source: Weinberger et al. 2009, "Feature hashing for large scale multitask learning".
+    """
+    mixed = _mix(grams + _U64(1))  # unlike the simhash's bits
+    sign = 1 - 2 * ((mixed >> _U64(63)).astype(np.int64))
+    counts = np.zeros(EMBEDDING_SIZE, dtype=np.int64)
+    np.add.at(counts, (mixed % _U64(EMBEDDING_SIZE)).astype(np.int64), sign)
+    norm = math.sqrt(int((counts**2).sum()))
+    return tuple((counts / norm).tolist()) if norm else (0.0,) * EMBEDDING_SIZE
+
+
+def _grams(text: str) -> npt.NDArray[np.uint64]:
+    """Hashes of the character 3-grams: one form of a character, one case, single spaces, a space around."""
+    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    if not plain:
+        return np.empty(0, dtype=_U64)
+    codes = np.frombuffer(f" {plain} ".encode("utf-32-le"), dtype="<u4").astype(_U64)
+    packed = np.zeros(len(codes) - _GRAM + 1, dtype=_U64)
+    for place in range(_GRAM):  # a code point has 21 bits, so three of them fit without a collision
+        packed |= codes[place : len(packed) + place] << _U64(21 * place)
+    return _mix(packed)
+
+
+def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The finalizer of splitmix64 (Steele et al. 2014): every bit of the input stirs every bit."""
+    values = (values ^ (values >> _U64(30))) * _U64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> _U64(27))) * _U64(0x94D049BB133111EB)
+    mixed: npt.NDArray[np.uint64] = values ^ (values >> _U64(31))
+    return mixed
+
+
+def _num_words(text: str) -> int:
+    return len(_spaced_words(text)) + sum(_is_word_itself(char) for char in text)
+
+
+def _spaced_words(text: str) -> list[str]:
+    words = "".join(" " if _is_word_itself(char) else char for char in text).split()
+    return [word for word in words if any(map(str.isalnum, word))]
+
+
+def _is_word_itself(char: str) -> bool:
+    return _within(char, _HAN) or 0x3040 <= ord(char) <= 0x30FF
+
+
+def _within(char: str, ranges: tuple[tuple[int, int], ...]) -> bool:
+    code = ord(char)
+    return code >= ranges[0][0] and any(low <= code <= high for low, high in ranges)

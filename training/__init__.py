@@ -1,0 +1,1 @@
+"""Models: recipes, the training loop, checkpoints, tracking and rented compute."""

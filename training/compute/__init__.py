@@ -1,0 +1,1 @@
+"""Where training runs: one port, one adapter a way of renting."""
