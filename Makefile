@@ -12,7 +12,8 @@ demo: .venv/app.stamp .venv-label-studio/stamp   ## the loop twice, headless, on
 	$(BIN)/trialbase demo
 
 test: .venv/dev.stamp .venv-label-studio/stamp   ## all tests, on real servers
-	$(BIN)/python -m tests.run
+	$(BIN)/pytest -n 2 --dist loadgroup tests/unit tests/contract tests/integration
+	$(BIN)/pytest tests/e2e
 
 up: .venv/app.stamp .venv-label-studio/stamp     ## start Dagster, Label Studio, MLflow and the portal
 	$(BIN)/trialbase up
@@ -25,7 +26,7 @@ check: .venv/dev.stamp                           ## lint, types, import law, Dag
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/dg check defs
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/dg check defs
 
 bench: .venv/dev.stamp .venv-label-studio/stamp  ## all benchmarks; writes benchmarks/results
 	$(BIN)/python -m benchmarks all
@@ -48,7 +49,7 @@ clean:                                           ## remove both environments
 	@command -v git >/dev/null || { echo "git is missing: apt-get install git"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements/app.lock
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --no-deps --config-settings editable_mode=compat --editable .
 	-$(BIN)/python -m compileall -q -j 0 .venv/lib
 	touch $@
 

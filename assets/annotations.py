@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.stage import Report, Work, data_docs
+from assets.stage import Fact, Report, Work, data_docs
 from labeling.agreement import krippendorff_alpha
 from labeling.gold import gold_figures
 from labeling.platform import Pull, current_votes
@@ -27,15 +27,17 @@ def run(work: Work) -> Report:
     annotations = of_batch(work, tasks)
     work.batch.write("annotations", to_table(annotations, Annotation))
     counts = count(tasks, annotations)
-    summary = counts | {
+    summary: dict[str, Fact] = {
+        **counts,
         "annotator_minutes": round(sum(one.lead_time_s for one in annotations) / 60, 1),
         "annotators": len({one.annotator for one in annotations}),
     }
     needed = work.scenario.spec.quality.min_overlap_share * len(tasks)
     if counts["tasks_complete"] < needed:
+        page = work.ports.platform.page_url(project)
         raise NotReady(
             f"batch {work.batch_name}: {counts['tasks_complete']} of {len(tasks)} tasks have all their answers",
-            remedy=f"annotators go on at {work.ports.platform.page_url(project)}; then `trialbase run {work.scenario.name}`",
+            remedy=f"annotators go on at {page}; then `trialbase run {work.scenario.name}`",
         )
     figures = _figures(work, annotations)
     facts = StageFacts(

@@ -1,6 +1,5 @@
 """The ten stages of the loop, and where it waits: for people, for a signature, for a machine."""
 
-
 from assets import annotations, curated, dataset, feedback, labels, model, raw, tasks, training_run, trial
 from assets.stage import Stage
 

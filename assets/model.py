@@ -5,6 +5,7 @@ import dataclasses
 from assets.stage import Report, Work
 from assets.training_run import finished
 from lake.errors import NotReady
+from training.results import read_metrics, read_result
 from training.tracking import ModelVersion
 
 
@@ -13,22 +14,28 @@ def run(work: Work) -> Report:
     placed = finished(work)
     record, version, tracker = placed.run, placed.version, work.ports.tracker
     folder = work.lake.home / "fetched" / record.run_id
-    result = placed.provider.fetch(placed.handle, folder)
+    placed.provider.fetch(placed.handle, folder)
+    result = read_result(folder)
     parameters = {
         key: str(value) for key, value in work.scenario.spec.training.model_dump(mode="json").items() if key != "local"
     }
-    tracked = tracker.start(work.scenario.name, record.run_id, parameters, version.tag, version.dataset_hash)
-    tracker.log(tracked, result.metrics)
+    tracked = tracker.start(
+        work.scenario.name, record.run_id, parameters, dataset_tag=version.tag, dataset_hash=version.dataset_hash
+    )
+    tracker.log(tracked, read_metrics(folder / "metrics.jsonl"))
     model = tracker.register(
         work.scenario.name,
         record.run_id,
-        result.model_dir,
+        folder / "model",
         classes=work.scenario.classes,
         input_example=_example(work),
     )
     tracker.alias(model.name, model.version, "candidate")
-    work.lake.state.put_run(dataclasses.replace(record, model=f"{model.name}/{model.version}"))
-    return Report({"model": f"{model.name}/{model.version}", "uri": model.uri, "run": record.run_id} | result.final)
+    work.lake.state.put_run(dataclasses.replace(record, model=model.tag))
+    return Report(
+        {"model": model.tag, "uri": model.uri, "run": record.run_id}
+        | {name: round(value, 4) for name, value in result.metrics.items()}
+    )
 
 
 def model_of(work: Work) -> ModelVersion:
@@ -37,7 +44,7 @@ def model_of(work: Work) -> ModelVersion:
     if outcome is None:
         raise NotReady(f"batch {work.batch_name} has no model yet", remedy=f"trialbase run {work.scenario.name}")
     name, _, number = str(outcome.summary["model"]).rpartition("/")
-    return ModelVersion(name, number, str(outcome.summary["uri"]))
+    return ModelVersion(name, int(number), str(outcome.summary["uri"]))
 
 
 def _example(work: Work) -> bytes:

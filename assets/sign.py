@@ -13,9 +13,7 @@ from quality.gate import GateReport
 from quality.signoff import SignOff, check_signature
 
 
-def sign(
-    work: Work, *, by: str, role: str, decision: Decision, reason: str, report_hash: str | None
-) -> SignOff:
+def sign(work: Work, *, by: str, role: str, decision: Decision, reason: str, report_hash: str | None) -> SignOff:
     """Record a decision on the batch's gate report and return it as it is kept.
 
     report_hash: the report that was read; None for the present one. Said again word for word by the same

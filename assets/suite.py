@@ -29,4 +29,4 @@ def cases(lake: Lake, scenario: Scenario) -> pa.Table:
 def version(scenario: Scenario, found: pa.Table) -> str:
     """`<suite>@<12 digits>`: changes with the cases, their answers and suite.yaml."""
     pairs = zip(found["item_id"].to_pylist(), found["expected"].to_pylist(), strict=True)
-    return suite_version(scenario.suite, [Case(item_id, expected) for item_id, expected in pairs])
+    return suite_version(scenario.suite, [Case(item_id=item_id, expected=expected) for item_id, expected in pairs])

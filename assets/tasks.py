@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from assets.stage import Report, Work
+from assets.stage import Fact, Report, Work
 from labeling.gold import choose_gold
 from labeling.platform import PlatformTask
 from labeling.selection import Candidate, select
@@ -24,13 +24,14 @@ def run(work: Work) -> Report:
     tasks = work.batch.records("tasks", Task)
     project = push(work, tasks)
     reasons = [task.reason for task in tasks]
+    summary: dict[str, Fact] = {
+        "tasks": len(tasks),
+        "answers_wanted": sum(task.overlap for task in tasks),
+        "project": project,
+    }
+    summary |= {f"reason: {reason}": reasons.count(reason) for reason in sorted(set(reasons)) if reason != "gold"}
     return Report(
-        {
-            "tasks": len(tasks),
-            "answers_wanted": sum(task.overlap for task in tasks),
-            "project": project,
-        }
-        | {f"reason: {reason}": reasons.count(reason) for reason in sorted(set(reasons)) if reason != "gold"},
+        summary,
         preview=work.batch.read("tasks").slice(0, 8),
     )
 

@@ -12,7 +12,8 @@ from lake.blobs import replace_text
 from lake.records import Failure, to_table
 from lake.state import TrialRow
 from quality.trial.compare import Judgement, verdict
-from quality.trial.report import to_html, to_json
+from quality.trial.report import page as html_page
+from quality.trial.report import to_json
 from quality.trial.runner import TrialResult, run_trial
 from training.tracking import ModelVersion
 
@@ -60,6 +61,12 @@ def report_path(work: Work) -> str:
     return f"reports/{work.scenario.name}/{work.batch_name}/trial.html"
 
 
+def model_of_tag(tag: str) -> ModelVersion:
+    """A registered model by `name/version`."""
+    name, _, number = tag.rpartition("/")
+    return ModelVersion(name, int(number), f"models:/{name}/{number}")
+
+
 def trial_id(model: str, suite_version: str) -> str:
     """Identity of a trial: the model and the suite."""
     return ids.key(model, suite_version)[:16]
@@ -67,10 +74,10 @@ def trial_id(model: str, suite_version: str) -> str:
 
 def _champion(work: Work, model: ModelVersion, version: str) -> ModelVersion | None:
     """Whom the model challenges: the champion before this trial, also when this trial is done again."""
-    identity = trial_id(f"{model.name}/{model.version}", version)
+    identity = trial_id(model.tag, version)
     for row in work.lake.state.trials(work.scenario.name):
         if row.trial_id == identity:
-            return None if row.champion is None else work.ports.tracker.get(*row.champion.split("/"))
+            return None if row.champion is None else model_of_tag(row.champion)
     champion = work.ports.tracker.aliased(work.scenario.name, "champion")
     return None if champion == model else champion
 
@@ -91,7 +98,7 @@ def _keep(
     champion: ModelVersion | None,
 ) -> TrialRow:
     """Write the failures, the page and the row, in this order."""
-    name = f"{model.name}/{model.version}"
+    name = model.tag
     row = TrialRow(
         trial_id=trial_id(name, version),
         scenario=work.scenario.name,
@@ -103,19 +110,19 @@ def _keep(
         verdict=judged.verdict,
         reasons=judged.reasons,
         num_failures=len(result.failures),
-        champion=None if champion is None else f"{champion.name}/{champion.version}",
+        champion=None if champion is None else champion.tag,
     )
     work.batch.write("failures", to_table(result.failures, Failure))
     page = work.lake.home / report_path(work)
-    replace_text(page, to_html(name, version, result, judged))
-    replace_text(page.with_suffix(".json"), to_json(name, version, result, judged))
+    replace_text(page, html_page(result, judged, title=f"Trial of {name}"))
+    replace_text(page.with_suffix(".json"), to_json(result, judged))
     work.lake.state.put_trial(row)
     return row
 
 
 def _promote(work: Work, model: ModelVersion, judged: Judgement) -> None:
     """Make the model the champion; the audit log knows before anyone can use it."""
-    subject = f"{model.name}/{model.version}"
+    subject = model.tag
     noted = any(one.action == "promote" and one.subject == subject for one in work.lake.state.audit_entries())
     if not noted:
         work.lake.state.note("trialbase", "promote", subject, "; ".join(judged.reasons))

@@ -37,9 +37,8 @@ class LabelStudioApi:
         self.url = url.rstrip("/")
         self._token = token
         self._timeout_s = timeout_s
-        here = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
         # a proxy of the environment is for servers elsewhere
-        self._client = httpx.Client(base_url=self.url, timeout=timeout_s, trust_env=not here)
+        self._client = httpx.Client(base_url=self.url, timeout=timeout_s, trust_env=not _is_local(self.url))
 
     def __enter__(self) -> Self:
         return self
@@ -139,10 +138,6 @@ class LabelStudioApi:
             response = self._client.request(method, path, params=query, json=body, **more)
         except httpx.TransportError as error:
             raise Transient(f"{type(error).__name__}: {error}") from error
-        except (httpx.InvalidURL, ValueError) as error:
-            raise PlatformError(
-                f'"{self.url}" is no address of a server', remedy="correct TRIALBASE_LABEL_STUDIO_URL"
-            ) from error
         if response.status_code == 429 or response.status_code >= 500:
             raise Transient(f"{response.status_code} from {path}: {_detail(response)}")
         return response
@@ -155,6 +150,19 @@ class LabelStudioApi:
         if response.status_code in (401, 403):
             raise PlatformError(f"{what} (the token is not accepted)", remedy=_TOKEN_REMEDY)
         raise PlatformError(what, remedy="check the project there, its label configuration and who may open it")
+
+
+def _is_local(url: str) -> bool:
+    """Whether a server is on this machine. Raises PlatformError for what is no address."""
+    try:
+        parts, _ = urlsplit(url), httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise PlatformError(
+            f'"{url}" is no address of a Label Studio', remedy="correct TRIALBASE_LABEL_STUDIO_URL (http://host:port)"
+        )
+    return parts.hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _detail(response: httpx.Response) -> str:

@@ -95,6 +95,11 @@ class LocalLabelStudio:
         """The administrator's personal access token. Raises ServiceError before the first start."""
         return self._tokens()[launch.ADMIN]
 
+    def admin_login(self) -> dict[str, str]:
+        """What the administrator logs in with: label_studio_email, label_studio_password."""
+        password = self._known()[launch.ADMIN]["password"]
+        return {"label_studio_email": launch.ADMIN, "label_studio_password": password}
+
     def running(self) -> bool:
         """Whether the server of this data folder answers."""
         found = self._found()
@@ -149,16 +154,20 @@ class LocalLabelStudio:
         return found if found.alive() else None
 
     def _tokens(self) -> dict[str, str]:
+        return {email: one["token"] for email, one in self._known().items()}
+
+    def _known(self) -> dict[str, dict[str, str]]:
         try:
-            known = json.loads(self.credentials_path.read_text())
+            known: dict[str, dict[str, str]] = json.loads(self.credentials_path.read_text())
         except FileNotFoundError as error:
             raise ServiceError(
                 f"no Label Studio was ever started in {self.data_dir}", remedy="start it (`trialbase up`)"
             ) from error
-        return {email: one["token"] for email, one in known.items()}
+        return known
 
     def _launch(self) -> None:
-        if not _until(lambda: _free(self._port), _PORT_FREE_S):
+        patience_s = _PORT_FREE_S if self._pid_path.exists() else 0.0
+        if not _until(lambda: _free(self._port), patience_s):
             raise ServiceError(
                 f"port {self._port} on 127.0.0.1 is taken by another program",
                 remedy=f"end it (`ss -ltnp 'sport = :{self._port}'` names it) or give Label Studio another port",
@@ -315,6 +324,13 @@ def _healthy(url: str) -> bool:
         return httpx.get(f"{url}/health/", timeout=5, trust_env=False).is_success
     except httpx.TransportError:
         return False
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _free(port: int) -> bool:

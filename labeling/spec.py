@@ -14,7 +14,7 @@ class ConsensusSpec(Spec):
     method: Literal["majority", "dawid_skene"]
     min_posterior: float = Field(gt=0.5, lt=1)
     max_iterations: PositiveInt = 100
-    tolerance: PositiveFloat = 1e-6  # largest change of a posterior at which the estimate stands
+    tolerance: PositiveFloat = 1e-6  # gain in mean log-likelihood a vote, nats
 
 
 class GoldSpec(Spec):

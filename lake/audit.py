@@ -28,10 +28,9 @@ class Entry:
 
 def append(connection: sa.Connection, who: str, action: str, subject: str, detail: str) -> None:
     """Add an entry inside the caller's transaction, so that a decision and its record stand or fall together."""
-    from lake.state.schema import audit
+    from lake.state.schema import audit, audit_head
 
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("LOCK TABLE audit IN EXCLUSIVE MODE"))
+    hold(connection)
     last = connection.execute(sa.select(audit).order_by(audit.c.sequence.desc()).limit(1)).mappings().first()
     sequence, previous = (last["sequence"] + 1, last["hash"]) if last else (1, _FIRST)
     at = dt.datetime.now(dt.UTC).isoformat()
@@ -48,10 +47,21 @@ def append(connection: sa.Connection, who: str, action: str, subject: str, detai
             hash=hashed,
         )
     )
+    connection.execute(sa.delete(audit_head))
+    connection.execute(sa.insert(audit_head).values(sequence=sequence, hash=hashed))
+
+
+def hold(connection: sa.Connection) -> None:
+    """Keep other writers from the log until the transaction ends; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("LOCK TABLE audit IN EXCLUSIVE MODE"))
 
 
 def verify(entries: Sequence[Entry]) -> int:
-    """How many entries stand unbroken; raises LakeError at the first that was changed, added or removed."""
+    """How many entries stand unbroken; raises LakeError at the first that was changed, added or removed.
+
+    The chain alone does not know its end: `State.verify_audit` also finds entries removed there.
+    """
     previous = _FIRST
     for number, entry in enumerate(entries, 1):
         due = ids.key(number, entry.at, entry.who, entry.action, entry.subject, entry.detail, previous)

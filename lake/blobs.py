@@ -1,9 +1,12 @@
 """Bytes at a URL: one small door to local folders and object stores (fsspec)."""
 
+import fcntl
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 import fsspec
 
@@ -14,7 +17,7 @@ class Blobs:
     """Files below one root, any fsspec URL (`/data`, `s3://bucket/prefix`).
 
     A write is seen whole or not at all: local files are renamed into place, object stores put
-    objects atomically by themselves.
+    objects atomically by themselves. A store that refuses or does not answer is a LakeError.
     """
 
     def __init__(self, url: str) -> None:
@@ -26,55 +29,70 @@ class Blobs:
         self._fs: Any = filesystem
         self._root = PurePosixPath(root)
         self._local = "file" in _protocols(filesystem)
+        self._failures: tuple[type[Exception], ...] = (OSError, *_client_errors(filesystem))
 
     def read(self, path: str, start: int | None = None, end: int | None = None) -> bytes:
-        """The bytes [start, end) of a file, all of it by default."""
-        try:
+        """The bytes [start, end) of a file, all of it by default. Raises NotFound."""
+        with self._reading(path):
             return bytes(self._fs.cat_file(self._at(path), start=start, end=end))
-        except FileNotFoundError as error:
-            raise NotFound(
-                f"{self.url}/{path} is not there",
-                remedy="restore it from a backup, or ingest its delivery again",
-            ) from error
 
     def write(self, path: str, data: bytes) -> None:
         """Put a file's bytes in place, atomically."""
-        if not self._local:
-            self._fs.pipe_file(self._at(path), data)
+        if self._local:
+            _replace(Path(self._at(path)), data)
             return
-        target = Path(self._at(path))
-        _replace(target, data)
+        with self._writing(path):
+            self._fs.pipe_file(self._at(path), data)
 
     def put(self, local: Path, path: str) -> None:
-        """Put a local file in place, atomically; the local file may be moved away."""
-        if not self._local:
-            self._fs.put_file(str(local), self._at(path))
-            local.unlink()
-            return
+        """Put a local file in place, atomically; the local file is moved away."""
         target = Path(self._at(path))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        sync(local)
-        local.replace(target)
+        with self._writing(path):
+            if not self._local:
+                self._fs.put_file(str(local), self._at(path))
+                local.unlink()
+                return
+            target.parent.mkdir(parents=True, exist_ok=True)
+            sync(local)
+            local.replace(target)
+            sync(target.parent)
 
     def exists(self, path: str) -> bool:
-        return bool(self._fs.exists(self._at(path)))
+        with self._reading(path):
+            return bool(self._fs.exists(self._at(path)))
 
     def local_path(self, path: str) -> Path | None:
         """Where the file lies on this machine; None on an object store."""
         return Path(self._at(path)) if self._local else None
 
     def fetch(self, path: str, to: Path) -> None:
-        """Copy a file to this machine; a hard link where that is possible."""
+        """Copy a file to this machine; a hard link where that is possible. Raises NotFound."""
         local = self.local_path(path)
-        if local is None:
-            to.write_bytes(self.read(path))
-            return
+        with self._reading(path):
+            if local is None or not _linked(local, to):
+                self._fs.get_file(self._at(path), str(to))
+
+    @contextmanager
+    def _reading(self, path: str) -> Iterator[None]:
         try:
-            os.link(local, to)
+            yield
         except FileNotFoundError as error:
-            raise NotFound(f"{local} is not there", remedy="ingest its delivery again") from error
-        except OSError:  # another file system
-            to.write_bytes(local.read_bytes())
+            raise NotFound(
+                f"{self.url}/{path} is not there",
+                remedy="restore it from a backup, or ingest its delivery again",
+            ) from error
+        except self._failures as error:
+            raise LakeError(
+                f"{self.url}/{path} cannot be read: {_says(error)}",
+                remedy="correct its rights, TRIALBASE_LAKE_URL or the store's credentials, or wait until it answers",
+            ) from error
+
+    @contextmanager
+    def _writing(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except self._failures as error:
+            raise not_written(f"{self.url}/{path}", error) from error
 
     def _at(self, path: str) -> str:
         return str(self._root / path)
@@ -86,7 +104,7 @@ def replace_text(target: Path, text: str) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the operating system put a file's bytes on the disk."""
+    """Have the operating system put a file's bytes, or a folder's names, on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -94,23 +112,86 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def _replace(target: Path, data: bytes) -> None:
+@contextmanager
+def scratch(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """An open file beside `target` to write and rename; gone afterwards unless it was renamed.
+
+    It stays locked while it is written: what a killed process left behind bears no lock, and the
+    next writer of the same target removes it.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
-    try:
+    for stale in target.parent.glob(f".{_escaped(target.name)}.????????"):
+        _remove_if_left(stale)
+    while True:
+        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
         with temporary.open("wb") as file:
+            with suppress(OSError):  # a file system without locks: nothing is taken for dead there
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if not temporary.exists():  # taken for a dead one before it was locked
+                continue
+            try:
+                yield temporary, file
+            finally:
+                temporary.unlink(missing_ok=True)
+            return
+
+
+def _remove_if_left(stale: Path) -> None:
+    with suppress(OSError), stale.open("rb") as file:  # locked: somebody is writing it; or gone meanwhile
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        stale.unlink(missing_ok=True)
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+def _replace(target: Path, data: bytes) -> None:
+    try:
+        with scratch(target) as (temporary, file):
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(target)
+            temporary.replace(target)
+        sync(target.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise LakeError(
-            f"{target} cannot be written: {error.strerror}",
-            remedy="free disk space or correct the folder's rights, then rerun: nothing was lost",
-        ) from error
+        raise not_written(str(target), error) from error
+
+
+def not_written(target: str, error: Exception) -> LakeError:
+    """The error for a file that could not be written."""
+    return LakeError(
+        f"{target} cannot be written: {_says(error)}",
+        remedy="free space, or correct the place's rights and credentials, then rerun: nothing was lost",
+    )
+
+
+def _linked(source: Path, to: Path) -> bool:
+    try:
+        os.link(source, to)
+    except (FileNotFoundError, FileExistsError):
+        raise
+    except OSError:  # another file system, or one without links
+        return False
+    return True
+
+
+def _says(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 def _protocols(filesystem: Any) -> tuple[str, ...]:
     protocol = filesystem.protocol
     return (protocol,) if isinstance(protocol, str) else tuple(protocol)
+
+
+def _client_errors(filesystem: Any) -> tuple[type[Exception], ...]:
+    """What an object store's client raises beside OSError when it gets no answer or has no credentials."""
+    if "s3" not in _protocols(filesystem):
+        return ()
+    from botocore.exceptions import (  # type: ignore[import-untyped] # botocore ships no types
+        BotoCoreError,
+        ClientError,
+    )
+
+    return (BotoCoreError, ClientError)

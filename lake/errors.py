@@ -15,6 +15,8 @@ TrialbaseError
 └── GateError            quality or a steward says no
 """
 
+from collections.abc import Callable
+
 
 class TrialbaseError(Exception):
     """Root of every error that a person can mend; the CLI prints it without a traceback."""
@@ -23,6 +25,15 @@ class TrialbaseError(Exception):
         super().__init__(f"{what}\n  to mend it: {remedy}")
         self.what = what
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Callable[..., Exception], tuple[object, ...]]:
+        return _again, (type(self), self.args, self.__dict__)  # errors come home from other processes whole
+
+
+def _again(kind: type[Exception], arguments: tuple[object, ...], facts: dict[str, object]) -> Exception:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(facts)
+    return error
 
 
 class SettingsError(TrialbaseError):

@@ -25,12 +25,12 @@ def file_id(path: Path) -> str:
 
 def key(*parts: str | int) -> str:
     """sha256 of an ordered list of parts; ("a", "bc") and ("ab", "c") differ."""
-    return content_id(json.dumps(parts, ensure_ascii=False).encode())
+    return content_id(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
 def set_id(members: Iterable[str]) -> str:
-    """sha256 of a set of ids: the same whatever order they come in."""
-    return key(*sorted(members))
+    """sha256 of a set of ids: the same whatever order they come in, and however often."""
+    return key(*sorted(set(members)))
 
 
 def unit_interval(*parts: str | int) -> float:
@@ -40,4 +40,4 @@ def unit_interval(*parts: str | int) -> float:
 
 def slug(text: str) -> str:
     """Lower-case letters, digits and dashes of a name, for folders and URLs; never empty."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40] or "x"
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-") or "x"

@@ -80,9 +80,7 @@ class Lineage:
         votes = self._annotations(version.name, {label.item_id for label in labels})
         people = Counter(one.annotator for one in votes)
         guidelines = Counter(one.guideline_version for one in votes)
-        deliveries = Counter(
-            (row["delivery"], row["source"].partition("/")[0]) for row in manifest.to_pylist()
-        )
+        deliveries = Counter((row["delivery"], row["source"].partition("/")[0]) for row in manifest.to_pylist())
         methods = Counter(label.method for label in labels)
         return (
             Node(
@@ -162,7 +160,9 @@ class Lineage:
                     nodes.append(Node("annotation", one.answer, says))
                 elif isinstance(one, Label):
                     says = f"confidence {one.confidence:.3f} by {one.method} in {batch}"
-                    nodes.append(Node("label", one.answer, says, tuple(Node("annotator", who) for who in one.annotators)))
+                    nodes.append(
+                        Node("label", one.answer, says, tuple(Node("annotator", who) for who in one.annotators))
+                    )
         return nodes
 
     def _work_of(self, scenario: str, annotator: str) -> Node | None:
@@ -191,4 +191,6 @@ class Lineage:
         return f"{version.num_items} items, gate {version.gate}, signed by {version.signed_by}"
 
     def _run(self, run: Run, children: tuple[Node, ...]) -> Node:
-        return Node("run", run.run_id[:12], f"{run.recipe} on {run.provider}, {run.state}, {run.seconds:.1f} s", children)
+        return Node(
+            "run", run.run_id[:12], f"{run.recipe} on {run.provider}, {run.state}, {run.seconds:.1f} s", children
+        )

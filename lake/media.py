@@ -1,6 +1,7 @@
 """What some bytes are, found from the bytes alone; media are never trusted."""
 
 import io
+import itertools
 import warnings
 from dataclasses import dataclass
 
@@ -77,18 +78,39 @@ def _image(data: bytes, limits: Limits) -> Media | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own bomb warning: the limit below decides
             with Image.open(io.BytesIO(data), formats=list(IMAGE_FORMATS)) as picture:
-                pixels = picture.width * picture.height * getattr(picture, "n_frames", 1)
-                if pixels > limits.max_pixels:
-                    raise Refused("oversize", f"{pixels} pixels, limit {limits.max_pixels}")
-                kind = IMAGE_FORMATS[str(picture.format)]
-                picture.load()
+                kind = "image/jpeg" if picture.format == "MPO" else IMAGE_FORMATS[str(picture.format)]
+                _decode(picture, limits)
     except UnidentifiedImageError:
         return None
+    except Refused:
+        raise
     except Image.DecompressionBombError as error:
         raise Refused("oversize", str(error)) from error
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, OverflowError) as error:
-        raise Refused("unreadable", f"picture cannot be decoded: {error}") from error
+    except Exception as error:  # decoders that are fed hostile bytes raise anything
+        raise Refused("unreadable", f"picture cannot be decoded: {error or type(error).__name__}") from error
     return Media("image", kind)
+
+
+def _decode(picture: Image.Image, limits: Limits) -> None:
+    """Decode every frame, as long as all of them together stay within the limit.
+
+    A later frame counts as 1,024 pixels at least, so that a million empty ones are not free. Of several
+    JPEGs in one file (MPO) only the first is the picture.
+    """
+    spent = 0
+    for number in itertools.count():
+        if number:
+            try:
+                picture.seek(number)
+            except EOFError:
+                return
+        pixels = picture.width * picture.height
+        spent += max(pixels, 1024) if number else pixels
+        if spent > limits.max_pixels:
+            raise Refused("oversize", f"{spent} pixels in {number + 1} frames, limit {limits.max_pixels}")
+        picture.load()
+        if picture.format == "MPO":
+            return
 
 
 def _text(data: bytes, suffix: str) -> Media | None:

@@ -1,14 +1,15 @@
 """Packs: plain uncompressed tar files that any WebDataset reader opens, with random reads by offset."""
 
-import io
 import tarfile
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from lake import ids
-from lake.blobs import Blobs
+from lake.blobs import Blobs, not_written, scratch
 from lake.errors import LakeError
 
 PACK_BYTES = 256 * 2**20
@@ -53,15 +54,18 @@ class PackWriter:
     """Writes items into packs named by their content.
 
     Used as a context manager; places are known when it has ended. A writer that dies leaves nothing
-    behind: a pack appears only whole, and the same items in the same order give the same pack.
+    behind (what a killed one left is removed by the next): a pack appears only whole, and the same items
+    in the same order give the same pack.
     """
 
     def __init__(self, blobs: Blobs, limit_bytes: int = PACK_BYTES) -> None:
         self._blobs = blobs
         self._limit = limit_bytes
-        self._folder = tempfile.TemporaryDirectory(prefix="trialbase-pack-", dir=_beside(blobs))
-        self._open: list[tuple[str, int, int]] = []
-        self._tar: tarfile.TarFile | None = None
+        self._beside = (blobs.local_path("packs") or Path(tempfile.gettempdir())) / "trialbase-pack"
+        self._scratch = ExitStack()
+        self._open: tuple[Path, BinaryIO] | None = None
+        self._size = 0
+        self._held: list[tuple[str, int, int]] = []
         self.places: dict[str, Place] = {}
 
     def __enter__(self) -> "PackWriter":
@@ -70,48 +74,42 @@ class PackWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
+        with self._scratch:
             if kind is None:
                 self._finish()
-        finally:
-            if self._tar is not None:
-                self._tar.close()
-            self._folder.cleanup()
 
     def add(self, item_id: str, media_type: str, data: bytes) -> None:
-        """Append one item."""
-        if self._tar is None:
-            self._tar = tarfile.open(self._path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 - closed by _finish
+        """Append one item. Raises LakeError when it cannot be written."""
         info = tarfile.TarInfo(f"{item_id}.{_EXTENSIONS[media_type]}")
         info.size = len(data)
-        start = self._tar.offset + tarfile.BLOCKSIZE
-        self._tar.addfile(info, io.BytesIO(data))
-        self._open.append((item_id, start, len(data)))
-        if self._tar.offset >= self._limit:
+        header = info.tobuf(tarfile.USTAR_FORMAT)
+        self._held.append((item_id, self._size + len(header), len(data)))
+        self._write(header + data + bytes(-len(data) % tarfile.BLOCKSIZE))
+        if self._size >= self._limit:
             self._finish()
 
-    @property
-    def _path(self) -> Path:
-        return Path(self._folder.name) / "pack.tar"
+    def _write(self, data: bytes) -> None:
+        try:
+            if self._open is None:
+                self._open = self._scratch.enter_context(scratch(self._beside))
+            self._open[1].write(data)
+        except OSError as error:
+            raise not_written(str(self._beside), error) from error
+        self._size += len(data)
 
     def _finish(self) -> None:
-        if self._tar is None:
+        if self._open is None:
             return
-        self._tar.close()
-        self._tar = None
-        pack = f"pack-{ids.file_id(self._path)[:24]}"
-        if self._blobs.exists(pack_path(pack)):
-            self._path.unlink()
-        else:
-            self._blobs.put(self._path, pack_path(pack))
-        self.places |= {item: Place(pack, offset, length) for item, offset, length in self._open}
-        self._open = []
-
-
-def _beside(blobs: Blobs) -> str | None:
-    """A folder on the packs' own file system, so that putting a pack in place is a rename."""
-    local = blobs.local_path("packs")
-    if local is None:
-        return None
-    local.mkdir(parents=True, exist_ok=True)
-    return str(local)
+        self._write(bytes(2 * tarfile.BLOCKSIZE))  # the mark of a tar file's end
+        self._write(bytes(-self._size % tarfile.RECORDSIZE))
+        path, file = self._open
+        try:
+            file.flush()
+        except OSError as error:
+            raise not_written(str(path), error) from error
+        pack = f"pack-{ids.file_id(path)[:24]}"
+        if not self._blobs.exists(pack_path(pack)):
+            self._blobs.put(path, pack_path(pack))
+        self.places |= {item: Place(pack, offset, length) for item, offset, length in self._held}
+        self._held, self._open, self._size = [], None, 0
+        self._scratch.close()

@@ -13,7 +13,7 @@ from lake.blobs import Blobs
 from lake.errors import LakeError, NotFound
 from lake.packs import Place, read_item
 from lake.records import Label, Purpose, Record, from_table
-from lake.state import BatchRow, State, open_state
+from lake.state import State, open_state
 
 LOCK_TIMEOUT_S = 120.0
 
@@ -74,13 +74,13 @@ class Lake:
         return Batch(scenario, batch, self.blobs)
 
     def batches(self, scenario: str, *, purpose: Purpose | None = None, upto: str | None = None) -> list[Batch]:
-        """Batches in the order of their registration; `upto` ends with that batch."""
-        rows: list[BatchRow] = []
-        for row in self.state.batches(scenario):
-            if purpose is None or row.purpose == purpose:
-                rows.append(row)
-            if row.batch == upto:
-                break
+        """Batches in the order of their registration; `upto` ends with that batch. Raises NotFound for it."""
+        last = None if upto is None else self.state.batch(scenario, upto).sequence
+        rows = [
+            row
+            for row in self.state.batches(scenario)
+            if (purpose is None or row.purpose == purpose) and (last is None or row.sequence <= last)
+        ]
         return [self.batch(scenario, row.batch) for row in rows]
 
     def read_all(
@@ -99,7 +99,9 @@ class Lake:
     def gold(self, scenario: str, *, upto: str | None = None) -> dict[str, str]:
         """What experts said of items in labeling deliveries: item_id -> answer; the first word counts."""
         answers = self.read_all(scenario, "answers", purpose="labeling", upto=upto)
-        rows = [] if answers is None else zip(answers["item_id"].to_pylist(), answers["answer"].to_pylist(), strict=True)
+        rows = (
+            [] if answers is None else zip(answers["item_id"].to_pylist(), answers["answer"].to_pylist(), strict=True)
+        )
         said: dict[str, str] = {}
         for item_id, answer in rows:
             said.setdefault(item_id, answer)
@@ -133,17 +135,25 @@ class Lake:
         raise NotFound(f"{len(found)} items begin with {item_id}", remedy="give more digits")
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
-        """Let one process at a time do `name` on this installation."""
+    def lock(self, name: str, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+        """Let one process at a time do `name` on this installation. Raises LakeError after `timeout_s`."""
         from filelock import FileLock, Timeout
 
         folder = self.home / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{name}.lock", timeout=timeout_s)
         try:
-            with FileLock(folder / f"{name}.lock", timeout=LOCK_TIMEOUT_S):
-                yield
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
         except Timeout as error:
             raise LakeError(
-                f"another process has been at {name} for {LOCK_TIMEOUT_S:g} s",
+                f"another process has been at {name} for {timeout_s:g} s",
                 remedy="wait for it, or end it: what it did is kept, and doing it again adds nothing",
             ) from error
+        except OSError as error:
+            raise LakeError(
+                f"{folder} cannot be written: {error.strerror}", remedy="correct TRIALBASE_HOME or the folder's rights"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()

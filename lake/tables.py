@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lake.blobs import Blobs
+from lake.errors import LakeError
 
 
 def write_table(blobs: Blobs, path: str, table: pa.Table) -> None:
@@ -21,8 +22,14 @@ def parquet_bytes(table: pa.Table) -> bytes:
 
 
 def read_table(blobs: Blobs, path: str, columns: list[str] | None = None) -> pa.Table:
-    """A table, or some of its columns. Raises NotFound."""
+    """A table, or some of its columns. Raises NotFound, and LakeError for a damaged file."""
     local = blobs.local_path(path)
-    if local is not None and local.exists():
-        return pq.read_table(local, columns=columns, memory_map=True, partitioning=None)
-    return pq.read_table(BytesIO(blobs.read(path)), columns=columns)
+    mapped = local is not None and local.is_file()
+    source = local if mapped else BytesIO(blobs.read(path))
+    try:
+        return pq.read_table(source, columns=columns, memory_map=mapped, partitioning=None)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise LakeError(
+            f"{blobs.url}/{path} is damaged: {str(error).splitlines()[0]}",
+            remedy="remove it and run its stage again, or restore it from a backup",
+        ) from error

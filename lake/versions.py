@@ -6,28 +6,27 @@ gate.json, card.md and version.json (in git). Anyone gets it with plain `dvc get
 
 import dataclasses
 import json
-import logging
-import os
 import re
 import shutil
-import subprocess
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lake import ids
 from lake.blobs import replace_text
+from lake.changes import Diff, compare
 from lake.errors import LakeError, NotFound
 from lake.packs import pack_path
 from lake.records import DatasetVersion, GateVerdict
+from lake.repository import COPIES, LINKS, DatasetRepository
 from lake.store import Lake
 from lake.tables import parquet_bytes
+
+__all__ = ["Contents", "Diff", "DvcVersions"]
 
 _TAG = re.compile(r"(?P<name>[a-z0-9][a-z0-9_-]*)@v(?P<number>[1-9][0-9]*)")
 
@@ -60,20 +59,6 @@ class Contents:
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class Diff:
-    """What changed from one version to another.
-
-    relabelled: columns item_id, before, after, annotators; split_changed: item_id, before, after.
-    """
-
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    relabelled: pa.Table
-    split_changed: pa.Table
-    classes: pa.Table  # answer, before, after: items a class
-
-
 class DvcVersions:
     """Dataset versions of one installation, in `<home>/datasets`.
 
@@ -83,15 +68,20 @@ class DvcVersions:
 
     def __init__(self, lake: Lake, remote: str | None = None) -> None:
         self._lake = lake
-        self._remote = remote
         self.path = lake.home / "datasets"
+        self._repository = DatasetRepository(self.path, remote)
 
     def commit(
         self, name: str, contents: Contents, *, gate: GateVerdict, signed_by: str, batches: Sequence[str]
     ) -> DatasetVersion:
         """Commit a version, or return the one that holds the same data already."""
+        if not _TAG.fullmatch(f"{name}@v1"):
+            raise LakeError(
+                f"{name!r} cannot be the name of a dataset",
+                remedy="use lower-case letters, digits, - and _, beginning with a letter or a digit",
+            )
         with self._lake.lock("datasets"):
-            self._ready()
+            self._repository.prepare()
             known = self.list(name)
             same = [one for one in known if one.dataset_hash == contents.dataset_hash]
             if same:
@@ -111,50 +101,32 @@ class DvcVersions:
 
     def list(self, name: str | None = None) -> list[DatasetVersion]:
         """Versions by name and number."""
-        if not (self.path / ".git").is_dir():
-            return []
-        matches = [_TAG.fullmatch(tag) for tag in self._git("tag", "--list").split()]
+        matches = [_TAG.fullmatch(tag) for tag in self._repository.tags()]
         tags = sorted((m["name"], int(m["number"])) for m in matches if m and name in (None, m["name"]))
         return [self._read(tag_name, number) for tag_name, number in tags]
 
     def get(self, tag: str) -> DatasetVersion:
         """The version of a tag `name@vN`. Raises NotFound."""
         match = _TAG.fullmatch(tag)
-        found = [one for one in self.list(match["name"]) if one.tag == tag] if match else []
-        if not found:
-            known = ", ".join(one.tag for one in self.list()) or "none yet"
-            raise NotFound(f"there is no dataset version {tag}", remedy=f"versions are: {known}")
-        return found[0]
+        if match and self._repository.tags(tag):
+            return self._read(match["name"], int(match["number"]))
+        known = ", ".join(one.tag for one in self.list()) or "none yet"
+        raise NotFound(f"there is no dataset version {tag}", remedy=f"versions are: {known}")
 
     def checkout(self, tag: str, to: Path) -> Path:
-        """Put a version's files into a new folder; whole or not at all."""
-        version = self.get(tag)
-        if to.exists():
-            raise LakeError(f"{to} is already there", remedy="give a folder that does not exist yet")
-        to.parent.mkdir(parents=True, exist_ok=True)
-        from dvc.exceptions import DvcException
-        from dvc.repo import Repo
-
-        _hush()
-        with tempfile.TemporaryDirectory(prefix=f".{to.name}-", dir=to.parent) as folder:
-            out = Path(folder) / version.name
-            try:
-                Repo.get(str(self.path), version.name, out=str(out), rev=tag)
-            except DvcException as error:
-                raise LakeError(
-                    f"{tag} cannot be checked out: {error}",
-                    remedy="`dvc fetch` in the dataset repository brings missing data back from its remote",
-                ) from error
-            (out / ".gitignore").unlink(missing_ok=True)
-            out.replace(to)
-        return to
+        """Put a copy of a version's files into a new folder; whole or not at all."""
+        return self._checkout(self.get(tag), to, COPIES)
 
     def folder(self, tag: str) -> Path:
-        """A version's files for reading, checked out once and kept."""
+        """A version's files for reading alone (links to the kept ones), checked out once and kept."""
         version = self.get(tag)
         kept = self._lake.home / "checkouts" / f"{tag}-{version.dataset_hash[:12]}"
         with self._lake.lock("checkouts"):
-            return kept if kept.is_dir() else self.checkout(tag, kept)
+            if kept.is_dir():
+                return kept
+            for stale in kept.parent.glob(f".{kept.name}-*"):
+                shutil.rmtree(stale)
+            return self._checkout(version, kept, LINKS)
 
     def diff(self, before: str, after: str) -> Diff:
         """What changed between two versions, label by label."""
@@ -169,20 +141,35 @@ class DvcVersions:
             raise LakeError(f"labels and manifest of {tag} do not name the same items", remedy="restore the version")
         return labels.append_column("split", splits["split"])
 
-    # --- the repository
+    # --- inside
+
+    def _read(self, name: str, number: int) -> DatasetVersion:
+        tag = f"{name}@v{number}"
+        facts: dict[str, Any] = json.loads(self._repository.show(tag, f"{name}/version.json"))
+        lists = {key: tuple(facts[key]) for key in ("parents", "batches")}
+        return DatasetVersion(**(facts | lists), revision=self._repository.revision(tag))
+
+    def _checkout(self, version: DatasetVersion, to: Path, links: Sequence[str]) -> Path:
+        if to.exists():
+            raise LakeError(f"{to} is already there", remedy="give a folder that does not exist yet")
+        try:
+            to.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=f".{to.name}-", dir=to.parent) as folder:
+                out = Path(folder) / version.name
+                self._repository.get(version.name, version.tag, out, links)
+                (out / ".gitignore").unlink(missing_ok=True)
+                out.replace(to)
+        except OSError as error:
+            raise LakeError(
+                f"{to} cannot be written: {error.strerror}", remedy="free space there, or correct its rights"
+            ) from error
+        return to
 
     def _commit(self, version: DatasetVersion, contents: Contents) -> DatasetVersion:
         folder = self.path / version.name
         self._write(folder, version, contents)
-        with _open(self.path) as repository:
-            targets = [str(folder / name) for name in ("manifest.parquet", "labels.parquet", "packs")]
-            repository.add(targets)
-        self._git("add", "--all", ".")
-        if self._git("status", "--porcelain"):
-            self._git("commit", "--quiet", "--message", f"{version.tag}: {version.num_items} items")
-        if self._remote is not None:
-            self._push()
-        self._git("tag", version.tag)
+        targets = [folder / name for name in ("manifest.parquet", "labels.parquet", "packs")]
+        self._repository.commit(targets, f"{version.tag}: {version.num_items} items", version.tag)
         return self._read(version.name, version.number)
 
     def _write(self, folder: Path, version: DatasetVersion, contents: Contents) -> None:
@@ -205,122 +192,3 @@ class DvcVersions:
         facts = dataclasses.asdict(version)
         del facts["revision"]
         replace_text(folder / "version.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-
-    def _push(self) -> None:
-        from dvc.exceptions import DvcException
-
-        with _open(self.path) as repository:
-            try:
-                repository.push(remote="storage")
-            except (DvcException, OSError) as error:
-                raise LakeError(
-                    f"the version was not pushed to {self._remote}: {error}",
-                    remedy="mend the remote (TRIALBASE_DVC_REMOTE), then rerun: the tag comes after the push",
-                ) from error
-
-    def _read(self, name: str, number: int) -> DatasetVersion:
-        tag = f"{name}@v{number}"
-        facts: dict[str, Any] = json.loads(self._git("show", f"{tag}:{name}/version.json"))
-        lists = {key: tuple(facts[key]) for key in ("parents", "batches")}
-        return DatasetVersion(**(facts | lists), revision=self._git("rev-parse", f"{tag}^{{commit}}").strip())
-
-    def _ready(self) -> None:
-        """The repository exists and holds nothing of a commit that was killed. Call it under the lock."""
-        made = (self.path / ".git").is_dir() and self._git("rev-parse", "--verify", "-q", "HEAD", ok=(0, 1, 128))
-        if not made:
-            shutil.rmtree(self.path, ignore_errors=True)
-            self._make()
-        for stale in (self.path / ".git").rglob("*.lock"):
-            stale.unlink()
-        self._git("reset", "--quiet", "--hard")
-        self._git("clean", "--quiet", "-fd")
-        self._set_remote()
-
-    def _make(self) -> None:
-        from dvc.repo import Repo
-
-        _hush()
-        self.path.mkdir(parents=True)
-        self._git("init", "--quiet", "--initial-branch", "main")
-        with Repo.init(str(self.path)) as repository, repository.config.edit() as config:
-            config["core"] |= {"analytics": False, "check_update": False, "autostage": False}
-            config["cache"] = {"type": ["hardlink", "copy"]}
-        self._git("add", "--all", ".")
-        self._git("commit", "--quiet", "--message", "An empty dataset repository")
-
-    def _set_remote(self) -> None:
-        if self._remote is None:
-            return
-        with _open(self.path) as repository:
-            if repository.config["remote"].get("storage", {}).get("url") == self._remote:
-                return
-            with repository.config.edit() as config:
-                config["remote"]["storage"] = {"url": self._remote}
-                config["core"]["remote"] = "storage"
-        self._git("add", "--all", ".")
-        self._git("commit", "--quiet", "--message", "Set the storage remote")
-
-    def _git(self, *arguments: str, ok: tuple[int, ...] = (0,)) -> str:
-        command = ["git", "-c", "user.name=Trialbase", "-c", "user.email=trialbase@localhost", *arguments]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        done = subprocess.run(
-            command, cwd=self.path, env=environment, capture_output=True, text=True, check=False, timeout=300
-        )
-        if done.returncode not in ok:
-            raise LakeError(
-                f"git {arguments[0]} failed in {self.path}: {done.stderr.strip()}",
-                remedy="look at the repository with git; committed versions are safe",
-            )
-        return done.stdout if done.returncode == 0 else ""
-
-
-def _open(path: Path) -> Any:
-    """DVC's repository object at a path; it speaks through its errors alone."""
-    from dvc.repo import Repo
-
-    _hush()
-    return Repo(str(path))
-
-
-def _hush() -> None:
-    logging.getLogger("dvc").setLevel(logging.WARNING)
-
-
-def compare(before: pa.Table, after: pa.Table) -> Diff:
-    """Two versions' labels: columns item_id, answer, annotators, split."""
-    first = before.select(["item_id", "answer", "split"]).rename_columns(["item_id", "answer_before", "split_before"])
-    last = after.rename_columns([f"{name}_after" if name != "item_id" else name for name in after.column_names])
-    plain = last.drop_columns(["annotators_after"])
-    both = first.join(plain, "item_id", join_type="inner").sort_by("item_id")
-    who = dict(zip(last["item_id"].to_pylist(), last["annotators_after"].to_pylist(), strict=True))
-    changed = both.filter(pc.not_equal(both["answer_before"], both["answer_after"]))
-    moved = both.filter(pc.not_equal(both["split_before"], both["split_after"]))
-    old, new = set(before["item_id"].to_pylist()), set(after["item_id"].to_pylist())
-    return Diff(
-        added=tuple(sorted(new - old)),
-        removed=tuple(sorted(old - new)),
-        relabelled=pa.table(
-            {
-                "item_id": changed["item_id"],
-                "before": changed["answer_before"],
-                "after": changed["answer_after"],
-                "annotators": pa.array([who[item] for item in changed["item_id"].to_pylist()], pa.list_(pa.string())),
-            }
-        ),
-        split_changed=moved.select(["item_id", "split_before", "split_after"]).rename_columns(
-            ["item_id", "before", "after"]
-        ),
-        classes=_class_shift(before, after),
-    )
-
-
-def _class_shift(before: pa.Table, after: pa.Table) -> pa.Table:
-    old, new = (Counter(table["answer"].to_pylist()) for table in (before, after))
-    answers = sorted(old | new)
-    return pa.table(
-        {
-            "answer": pa.array(answers, pa.string()),
-            "before": pa.array([old[one] for one in answers], pa.int64()),
-            "after": pa.array([new[one] for one in answers], pa.int64()),
-        }
-    )

@@ -100,7 +100,7 @@ def ingest(
     from assets.stage import carry_out
     from lake.ingest import register
     from lake.records import Purpose
-    from pipelines.resources import open_work
+    from pipelines.ports import open_work
 
     if purpose not in ("labeling", "trial"):
         raise SettingsError(f"--for {purpose} is unknown", remedy="use --for labeling or --for trial")
@@ -136,7 +136,7 @@ def run(
         return
     if scenario is None:
         raise SettingsError("nothing to run", remedy="trialbase run SCENARIO, or trialbase run --select SELECTION")
-    from pipelines.resources import open_ports
+    from pipelines.ports import open_ports
 
     found, ports = _scenario(scenario), open_ports(settings)
     names = [row.batch for row in ports.lake.state.batches(found.name)]
@@ -153,7 +153,7 @@ def status(
     """Where each batch stands, who is waited for, and what to type next."""
     from assets.stage import Work
     from assets.status import status_of
-    from pipelines.resources import load_scenarios, open_ports
+    from pipelines.ports import load_scenarios, open_ports
 
     settings = Settings.load()
     good, wrong = load_scenarios(settings)
@@ -183,7 +183,7 @@ def sign(
 ) -> None:
     """Sign, waive or reject the quality report of a batch."""
     from assets.sign import sign as put_signature
-    from pipelines.resources import open_work
+    from pipelines.ports import open_work
 
     chosen = [("approve", "")] * approve + [
         (name, text) for name, text in (("waive", waive), ("reject", reject)) if text
@@ -210,7 +210,7 @@ def report(
 ) -> None:
     """The quality report of a batch, as a steward signs it."""
     from assets.labels import gate_report
-    from pipelines.resources import open_work
+    from pipelines.ports import open_work
 
     work = open_work(Settings.load(), _scenario(scenario), batch)
     work.lake.state.batch(work.scenario.name, batch)
@@ -236,7 +236,7 @@ def lineage(
 ) -> None:
     """Where a version, model, item or annotator's work comes from, and where it went."""
     from lake.lineage import Lineage
-    from pipelines.resources import open_ports
+    from pipelines.ports import open_ports
 
     ports = open_ports(Settings.load())
     answers = Lineage(ports.lake, ports.versions)
@@ -262,7 +262,7 @@ def ledger(
 ) -> None:
     """What labels and machines have cost."""
     from lake.ledger import By, summary
-    from pipelines.resources import open_lake
+    from pipelines.ports import open_lake
 
     if by not in get_args(By):
         raise SettingsError(f"--by {by} is unknown", remedy=f"use one of {', '.join(get_args(By))}")
@@ -280,7 +280,7 @@ def ledger(
 @scenario_app.command("list")
 def scenario_list(as_json: Json = False) -> None:
     """All scenarios."""
-    from pipelines.resources import load_scenarios
+    from pipelines.ports import load_scenarios
 
     good, wrong = load_scenarios(Settings.load())
     rows = [(name, one.spec.modality, one.spec.title, str(one.folder)) for name, one in good.items()]
@@ -385,7 +385,7 @@ def dataset_checkout(
 def audit_verify() -> None:
     """Recompute the chain of the audit log; any change in it is found."""
     from lake import audit
-    from pipelines.resources import open_lake
+    from pipelines.ports import open_lake
 
     print(f"{audit.verify(open_lake(Settings.load()).state.audit_entries())} entries, unbroken")
 
@@ -400,7 +400,7 @@ def _scenario(name: str) -> "Scenario":
 
 
 def _versions() -> "DvcVersions":
-    from pipelines.resources import open_ports
+    from pipelines.ports import open_ports
 
     return open_ports(Settings.load()).versions
 

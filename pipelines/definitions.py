@@ -6,7 +6,8 @@ import dagster as dg
 
 from assets.graph import scenario_graph
 from assets.scenario import Scenario
-from pipelines.resources import PortsResource, load_scenarios
+from pipelines.ports import load_scenarios
+from pipelines.resources import RESOURCES
 from pipelines.sensors import scenario_sensors
 from pipelines.settings import Settings
 
@@ -42,7 +43,7 @@ def definitions_of(scenarios: list[Scenario]) -> dg.Definitions:
     return dg.Definitions(
         assets=[asset for scenario in scenarios for asset in scenario_graph(scenario)],
         sensors=[sensor for scenario in scenarios for sensor in scenario_sensors(scenario)],
-        resources={"ports": PortsResource()},
+        resources=RESOURCES,
         executor=executor(),
     )
 

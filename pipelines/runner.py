@@ -94,7 +94,7 @@ def materialise(settings: Settings, scenario: Scenario, batch: str, stages: Sequ
     import dagster as dg
 
     from assets.graph import asset_key, partitions_of, scenario_graph
-    from pipelines.resources import PortsResource
+    from pipelines.resources import RESOURCES
 
     unknown = [stage for stage in stages if stage not in {one.name for one in STAGES}]
     if unknown:
@@ -108,7 +108,7 @@ def materialise(settings: Settings, scenario: Scenario, batch: str, stages: Sequ
             selection=[asset_key(scenario.name, stage) for stage in stages],
             partition_key=batch,
             instance=instance,
-            resources={"ports": PortsResource()},
+            resources=RESOURCES,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             tags={"scenario": scenario.name, "batch": batch},
             raise_on_error=False,
@@ -169,7 +169,7 @@ def _raise_failure(result: "dg.ExecuteInProcessResult") -> None:
         text = "it was stopped" if cause is None else cause.to_string()
         raise StageFailed(
             f"{event.step_key} failed:\n{text}",
-            remedy="this is a bug, or a server in trouble: the run is kept in Dagster with its whole log; rerun is safe",
+            remedy="rerun: it is safe; if it stays, report it with the run's log in Dagster",
         )
 
 

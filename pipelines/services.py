@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from labeling.hosting.launch import ADMIN
 from labeling.server import LocalLabelStudio
 from lake.blobs import replace_text
 from lake.errors import SettingsError
@@ -61,7 +62,7 @@ def stop_all(settings: Settings) -> Iterator[str]:
             server.stop()
         elif name == "mlflow":
             tracker = mlflow(settings)
-            ran = tracker.running()
+            ran = tracker.running
             tracker.stop()
         else:
             ran = _server(settings, name, 0).stop()
@@ -75,14 +76,14 @@ def label_studio(settings: Settings) -> LocalLabelStudio:
     return LocalLabelStudio(
         settings.label_studio_venv,
         settings.root / "label-studio",
-        settings.label_studio_port or free_port(),
+        _port(settings, "label_studio", settings.label_studio_port),
         database_url=secret.get_secret_value() if secret else None,
     )
 
 
 def mlflow(settings: Settings) -> LocalMLflow:
     """This installation's own MLflow."""
-    return LocalMLflow(settings.root / "mlflow", settings.mlflow_port or free_port())
+    return LocalMLflow(settings.root / "mlflow", _port(settings, "mlflow", settings.mlflow_port))
 
 
 def _start_mlflow(settings: Settings) -> str:
@@ -94,18 +95,20 @@ def _start_mlflow(settings: Settings) -> str:
 def _start_label_studio(settings: Settings) -> str:
     server = label_studio(settings)
     server.start()
-    add_credentials(settings, {"label_studio_token": server.admin_token} | server.admin_login())
+    login = json.loads(server.credentials_path.read_text())[ADMIN]
+    known = {"label_studio_user": ADMIN, "label_studio_password": login["password"]}
+    add_credentials(settings, known | {"label_studio_token": login["token"]})
     return server.url
 
 
 def _start_portal(settings: Settings) -> str:
-    port = settings.portal_port or free_port()
+    port = _port(settings, "portal", settings.portal_port)
     command = [sys.executable, "-m", "pipelines.web", "--port", str(port)]
     return _start(settings, "portal", port, command, "/healthz")
 
 
 def _start_dagster(settings: Settings) -> str:
-    port = settings.dagster_port or free_port()
+    port = _port(settings, "dagster", settings.dagster_port)
     command = [
         str(Path(sys.executable).parent / "dagster-webserver"),
         *("--host", "127.0.0.1", "--port", str(port), "--module-name", settings.definitions),
@@ -148,6 +151,12 @@ def _environment(settings: Settings) -> dict[str, str]:
         "TRIALBASE_SCENARIOS": ":".join(str(folder.absolute()) for folder in settings.scenario_folders),
         "DAGSTER_HOME": str(dagster_home(settings)),
     }
+
+
+def _port(settings: Settings, name: str, wanted: int) -> int:
+    """The port asked for; where any will do, the one of last time, or a free one."""
+    last = settings.service_url(name)
+    return wanted or int(last.rpartition(":")[2] if last else free_port())
 
 
 def _make_credentials(settings: Settings) -> None:

@@ -69,7 +69,8 @@ class Settings(BaseSettings):
 
     def service_url(self, name: str) -> str | None:
         """Where a local service of this installation was started last; None where it never was."""
-        return _read(self.services_file).get(name, {}).get("url")
+        url = _read(self.services_file).get(name, {}).get("url")
+        return url if isinstance(url, str) else None
 
     def credential(self, name: str) -> str | None:
         """A generated credential of a local service."""

@@ -134,11 +134,11 @@ def plan(table: pa.Table, stage: Stage, spec: QualitySpec, facts: StageFacts) ->
 def _curated_items(table: pa.Table, spec: QualitySpec, facts: StageFacts) -> StageChecks:
     required = ("item_id", "group", "licence", "consent")
     probes = tuple(dict.fromkeys(one.probe for one in spec.ranges))
-    if unknown := [probe for probe in probes if probe not in table.column_names]:
-        known = sorted(name for name in table.column_names if name.startswith("probe_"))
+    numbers = [field.name for field in table.schema if _is_probed_number(field)]
+    if unknown := [probe for probe in probes if probe not in numbers]:
         raise SpecError(
-            f"quality.ranges names {unknown[0]}, which these items do not have",
-            remedy=f"use one of {', '.join(known)}",
+            f"quality.ranges names {unknown[0]}, which is no number that these items have",
+            remedy=f"use one of {', '.join(sorted(numbers))}",
         )
     limit = Between(column="quarantined_share", high=spec.max_quarantined_share)
     return StageChecks(
@@ -248,6 +248,11 @@ def _rarest_share(rows: pa.Table, classes: tuple[str, ...]) -> float | None:
     answers: list[str] = rows["answer"].to_pylist()
     count = Counter(answers)
     return min(count[name] for name in classes) / len(answers)
+
+
+def _is_probed_number(field: pa.Field) -> bool:
+    is_number: bool = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+    return is_number and field.name.startswith("probe_")
 
 
 def _columns(table: pa.Table, stage: Stage, names: tuple[str, ...]) -> pa.Table:

@@ -39,12 +39,12 @@ class Model:
 
     def probabilities(self, media: Sequence[bytes]) -> npt.NDArray[np.float64]:
         """(items, classes), rows sum to 1 within rounding. Raises ComputeError for media that cannot be decoded."""
-        rows = [np.empty((0, len(self.classes)))]
+        rows: list[npt.NDArray[np.float64]] = [np.empty((0, len(self.classes)), dtype=np.float64)]
         with _one_thread(), torch.inference_mode():
             for start in range(0, len(media), _BATCH):
                 batch = torch.stack([self._prepare(data) for data in media[start : start + _BATCH]])
                 rows.append(torch.softmax(self.network(batch).double(), dim=1).numpy())
-        rounded: npt.NDArray[np.float64] = np.round(np.concatenate(rows), _DECIMALS)
+        rounded: npt.NDArray[np.float64] = np.concatenate(rows).round(_DECIMALS)
         return rounded
 
     def _prepare(self, media: bytes) -> torch.Tensor:

@@ -9,8 +9,9 @@ from typing import Literal
 import pyarrow as pa
 
 from lake import engine, ids
-from lake.errors import LakeError
-from lake.ingest.delivery import Delivery, Order, read_delivery
+from lake.errors import DeliveryError
+from lake.ingest.beside import ORDER, Order
+from lake.ingest.delivery import Delivery, Listing, list_files, read_delivery, readable, with_digests
 from lake.media import Limits, Refused, inspect
 from lake.packs import PackWriter, Place
 from lake.records import Item, Modality, Purpose, Quarantined, to_table
@@ -61,15 +62,36 @@ class Receipt:
 
 
 def register(lake: Lake, scenario: str, paths: Sequence[Path], *, purpose: Purpose = "labeling") -> str:
-    """Give deliveries a batch; the same deliveries get the same batch, whenever and however often.
+    """Give deliveries a batch; the same deliveries get the same batch, in whatever order and however often.
 
-    Returns the batch's name: the first folder's name and eight digits of what all of them hold.
+    Returns the batch's name: the first folder's name and eight digits of what all of them hold. Raises
+    DeliveryError for what cannot be taken in at all, and for orders of items that the lake does not hold.
     """
-    deliveries = [read_delivery(path.resolve()) for path in paths]
-    digest = ids.key(scenario, purpose, ids.set_id(one.delivery_id for one in deliveries))
-    batch = f"{ids.slug(deliveries[0].path.name)}-{digest[:8]}"
-    lake.state.add_batch(scenario, batch, purpose, [str(one.path) for one in deliveries])
+    if not paths:
+        raise DeliveryError("no delivery was named", remedy="give one folder or more")
+    found = [read_delivery(path.resolve()) for path in paths]
+    deliveries = {one.delivery_id: one for one in sorted(found, key=lambda one: one.path, reverse=True)}
+    folders = sorted(one.path for one in deliveries.values())
+    batch = f"{ids.slug(min(path.name for path in folders))}-{_digest(scenario, purpose, deliveries)}"
+    _orders_known(lake, scenario, deliveries.values())
+    lake.state.add_batch(scenario, batch, purpose, [str(path) for path in folders])
     return batch
+
+
+def _digest(scenario: str, purpose: Purpose, delivery_ids: Iterable[str]) -> str:
+    return ids.key(scenario, purpose, ids.set_id(delivery_ids))[:8]
+
+
+def _orders_known(lake: Lake, scenario: str, deliveries: Iterable[Delivery]) -> None:
+    known: set[str] | None = None
+    for delivery in deliveries:
+        for line, order in enumerate(delivery.orders, 1):
+            known = _known_items(lake, scenario) if known is None else known
+            if order.item_id not in known:
+                raise DeliveryError(
+                    f"{delivery.path / ORDER}:{line}: scenario {scenario} holds no item {order.item_id[:12]}",
+                    remedy="order work on items that were ingested before, or remove the line",
+                )
 
 
 def take(
@@ -86,8 +108,13 @@ def take(
     with lake.lock(f"ingest-{scenario}"):
         if not folder.has("items"):
             row = lake.state.batch(scenario, batch)
-            deliveries = [read_delivery(Path(path)) for path in row.paths]
-            _take(lake, scenario, batch, deliveries, modality, spec, progress)
+            inspected = [_inspect(list_files(Path(path)), spec) for path in row.paths]
+            if _digest(scenario, row.purpose, (one.delivery_id for one, _ in inspected)) != batch[-8:]:
+                raise DeliveryError(
+                    f"what batch {batch} names has changed since it was registered: {', '.join(row.paths)}",
+                    remedy="put it back as it was; or ingest it again as it is, as a batch of its own",
+                )
+            _take(lake, scenario, batch, inspected, modality, spec, progress)
     return _receipt(lake, scenario, batch)
 
 
@@ -95,21 +122,20 @@ def _take(
     lake: Lake,
     scenario: str,
     batch: str,
-    deliveries: Sequence[Delivery],
+    inspected: Sequence[tuple[Delivery, pa.Table]],
     modality: Modality,
     spec: SourceSpec,
     progress: Callable[[int, int], None],
 ) -> None:
     known = _known_items(lake, scenario)
-    found = {one.delivery_id: _inspect(one, spec) for one in deliveries}
-    total, done = sum(len(one.files) for one in deliveries), 0
+    total, done = sum(found.num_rows for _, found in inspected), 0
     kept: dict[str, tuple[Delivery, str, dict[str, str | int]]] = {}
     refused: list[Quarantined] = []
     answers: dict[str, str] = {}
     with PackWriter(lake.blobs) as packs:
-        for delivery in deliveries:
-            refused += [_refuse(delivery, name, "", 0, "link", "links are not followed") for name in delivery.links]
-            for row in found[delivery.delivery_id].to_pylist():
+        for delivery, found in inspected:
+            refused += _not_read(delivery)
+            for row in found.to_pylist():
                 done += 1
                 progress(done, total)
                 name, item_id = str(row["file"]), str(row["sha256"])
@@ -119,13 +145,7 @@ def _take(
                 if reason is None and (item_id in known or item_id in kept):
                     reason, detail = "duplicate", f"same bytes as {item_id[:12]}"
                 if reason is None:
-                    data = (delivery.path / name).read_bytes()
-                    if ids.content_id(data) != item_id:
-                        raise LakeError(
-                            f"{delivery.path / name} changed while it was read",
-                            remedy="ingest the delivery when it has arrived whole",
-                        )
-                    packs.add(item_id, row["media_type"], data)
+                    packs.add(item_id, row["media_type"], _same_bytes(delivery.path / name, item_id))
                     kept[item_id] = (delivery, name, row)
                 else:
                     refused.append(_refuse(delivery, name, item_id, row["size_bytes"], reason, detail))
@@ -133,7 +153,7 @@ def _take(
                     answers.setdefault(item_id, delivery.answers[name])
     items = [_item(*kept[item_id], modality, item_id, packs.places[item_id], spec) for item_id in sorted(kept)]
     folder = lake.batch(scenario, batch)
-    orders = _merged_orders(order for one in deliveries for order in one.orders if order.item_id in known)
+    orders = _merged_orders(order for one, _ in inspected for order in one.orders)
     folder.write("orders", orders)
     answered = [{"item_id": item_id, "answer": answer} for item_id, answer in sorted(answers.items())]
     folder.write("answers", pa.Table.from_pylist(answered, schema=_ANSWERS))
@@ -142,30 +162,52 @@ def _take(
 
 
 def _known_items(lake: Lake, scenario: str) -> set[str]:
-    known = lake.read_all(scenario, "items")
-    return set() if known is None else set(known["item_id"].to_pylist())
+    known: set[str] = set()
+    for batch in lake.batches(scenario):
+        if batch.has("items"):
+            known.update(batch.read("items", ["item_id"])["item_id"].to_pylist())
+    return known
 
 
-def _inspect(delivery: Delivery, spec: SourceSpec) -> pa.Table:
-    """One row a file: what it is, or why it is refused."""
+def _inspect(listing: Listing, spec: SourceSpec) -> tuple[Delivery, pa.Table]:
+    """The delivery of a listing, and one row a file: what it is, or why it is refused."""
     limits = Limits(max_bytes=spec.max_bytes, max_pixels=spec.max_pixels)
-    files = pa.table({"file": pa.array(delivery.files, pa.string())})
-    return engine.map_rows(files, ["file"], partial(_inspect_file, delivery.path, limits), _FOUND)
+    files = pa.table({"file": pa.array(listing.files, pa.string())})
+    found = engine.map_rows(files, ["file"], partial(_inspect_file, listing.path, limits), _FOUND)
+    return with_digests(listing, found["sha256"].to_pylist()), found
 
 
 def _inspect_file(
     root: Path, limits: Limits, name: str
 ) -> tuple[str, str | None, str | None, int, str | None, str | None]:
     path = root / name
-    size = path.stat().st_size
-    if size > limits.max_bytes:  # not even read into memory
-        return ids.file_id(path), None, None, size, "oversize", f"{size} bytes, limit {limits.max_bytes}"
-    data = path.read_bytes()
+    with readable(path):
+        size = path.stat().st_size
+        if size > limits.max_bytes:  # not even read into memory
+            return ids.file_id(path), None, None, size, "oversize", f"{size} bytes, limit {limits.max_bytes}"
+        data = path.read_bytes()
     try:
         media = inspect(data, name, limits)
     except Refused as refusal:
         return ids.content_id(data), None, None, size, refusal.reason, refusal.detail
     return ids.content_id(data), media.media_type, media.modality, size, None, None
+
+
+def _same_bytes(path: Path, item_id: str) -> bytes:
+    """A file's bytes, as long as they are those that were inspected."""
+    with readable(path):
+        data = path.read_bytes()
+    if ids.content_id(data) != item_id:
+        raise DeliveryError(f"{path} changed while it was read", remedy="ingest the delivery when it has arrived whole")
+    return data
+
+
+def _not_read(delivery: Delivery) -> list[Quarantined]:
+    links = [
+        _refuse(delivery, name, "", 0, "link", "not a plain file: links are not followed") for name in delivery.links
+    ]
+    misnamed = [_refuse(delivery, name, "", 0, "unreadable", "its name is not UTF-8") for name in delivery.misnamed]
+    return links + misnamed
 
 
 def _refuse(delivery: Delivery, name: str, sha256: str, size: int, reason: str, detail: str) -> Quarantined:

@@ -2,9 +2,9 @@
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,65 +12,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from lake import audit
 from lake.errors import LakeError, NotFound
-from lake.records import Decision, LedgerEntry, Purpose, Run, Verdict
+from lake.records import LedgerEntry, Purpose, Run
 from lake.state import schema
-
-HEAD = "0001"  # the newest migration; a test holds it to Alembic's own answer
-
-Fact = str | int | float | bool | None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class BatchRow:
-    """One batch of deliveries."""
-
-    scenario: str
-    batch: str
-    sequence: int
-    purpose: Purpose
-    paths: tuple[str, ...]
-    registered_at: dt.datetime
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a finished stage said of itself: the same inputs give the same summary."""
-
-    scenario: str
-    batch: str
-    stage: str
-    summary: Mapping[str, Fact]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SignOffRow:
-    """One decision of a person on one quality report."""
-
-    scenario: str
-    batch: str
-    report_hash: str
-    by: str
-    role: str
-    decision: Decision
-    reason: str
-    at: dt.datetime
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TrialRow:
-    """One model judged on one suite."""
-
-    trial_id: str
-    scenario: str
-    batch: str
-    model: str
-    suite: str
-    accuracy: float
-    worst_slice: str
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    num_failures: int
-    champion: str | None
+from lake.state.connect import answering, open_engine
+from lake.state.rows import BatchRow, Outcome, SignOffRow, TrialRow
 
 
 class State:
@@ -79,12 +24,18 @@ class State:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
+    def close(self) -> None:
+        """Give the connections back; the next use opens new ones."""
+        self._engine.dispose()
+
     # --- batches
 
     def add_batch(self, scenario: str, batch: str, purpose: Purpose, paths: Sequence[str]) -> BatchRow:
         """Register a batch once; a second call changes nothing."""
         table = schema.batches
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
+            if connection.dialect.name == "postgresql":  # or two processes would draw the same number
+                connection.execute(sa.text("LOCK TABLE batches IN EXCLUSIVE MODE"))
             last = connection.scalar(sa.select(sa.func.max(table.c.sequence)).where(table.c.scenario == scenario))
             row = {
                 "scenario": scenario,
@@ -125,13 +76,13 @@ class State:
             "summary": dict(outcome.summary),
             "done_at": _now(),
         }
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             self._upsert(connection, schema.stages, row)
 
     def reopen(self, scenario: str, batch: str, stages: Iterable[str]) -> None:
         """Forget that some stages were done: what they rest on has changed."""
         table = schema.stages
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(
                 sa.delete(table).where(
                     table.c.scenario == scenario, table.c.batch == batch, table.c.stage.in_(list(stages))
@@ -147,9 +98,10 @@ class State:
     # --- decisions
 
     def add_signoff(self, row: SignOffRow) -> None:
-        """Record a decision and its audit entry together."""
-        with self._engine.begin() as connection:
-            connection.execute(sa.insert(schema.signoffs), dataclasses.asdict(row))
+        """Record a decision and its audit entry together; the same row again changes nothing."""
+        with self._writing() as connection:
+            if not self._insert_new(connection, schema.signoffs, [dataclasses.asdict(row)]):
+                return
             detail = f"{row.decision} report {row.report_hash}; {row.reason}"
             audit.append(connection, row.by, "sign-off", f"{row.scenario}/{row.batch}", detail)
 
@@ -161,11 +113,26 @@ class State:
 
     def note(self, who: str, action: str, subject: str, detail: str) -> None:
         """Add an audit entry that is not part of another write."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             audit.append(connection, who, action, subject, detail)
 
     def audit_entries(self) -> list[audit.Entry]:
         return [audit.Entry(**row) for row in self._rows(sa.select(schema.audit).order_by(schema.audit.c.sequence))]
+
+    def verify_audit(self) -> int:
+        """How many audit entries stand, all of them; raises LakeError when any was changed, added or removed."""
+        with self._writing() as connection:  # nothing is appended meanwhile
+            audit.hold(connection)
+            rows = connection.execute(sa.select(schema.audit).order_by(schema.audit.c.sequence)).mappings().all()
+            heads = connection.execute(sa.select(schema.audit_head)).mappings().all()
+        entries = [audit.Entry(**row) for row in rows]
+        count = audit.verify(entries)
+        if [dict(head) for head in heads] == [{"sequence": one.sequence, "hash": one.hash} for one in entries[-1:]]:
+            return count
+        raise LakeError(
+            f"the audit log has {count} entries, but does not end where it did",
+            remedy="compare it with a backup: its newest decisions were removed or replaced",
+        )
 
     # --- ledger
 
@@ -174,12 +141,12 @@ class State:
         rows = [_decimals_to_text(dataclasses.asdict(entry)) for entry in entries]
         if not rows:
             return 0
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             return self._insert_new(connection, schema.ledger, rows)
 
     def repost(self, entry: LedgerEntry) -> None:
         """Replace the entry of this key: a meter that still runs."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             self._upsert(connection, schema.ledger, _decimals_to_text(dataclasses.asdict(entry)))
 
     def entries(self, scenario: str | None = None) -> list[LedgerEntry]:
@@ -193,7 +160,7 @@ class State:
     # --- runs, trials, cursors
 
     def put_run(self, run: Run) -> None:
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             self._upsert(connection, schema.runs, dataclasses.asdict(run))
 
     def runs(self, scenario: str | None = None) -> list[Run]:
@@ -203,7 +170,7 @@ class State:
         return [Run(**row) for row in self._rows(query)]
 
     def put_trial(self, row: TrialRow) -> None:
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             self._upsert(connection, schema.trials, dataclasses.asdict(row) | {"reasons": list(row.reasons)})
 
     def trials(self, scenario: str | None = None) -> list[TrialRow]:
@@ -217,19 +184,25 @@ class State:
         return rows[0]["at"] if rows else None
 
     def move_cursor(self, name: str, at: dt.datetime) -> None:
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             self._upsert(connection, schema.cursors, {"name": name, "at": at})
 
     # --- inside
 
     def _rows(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+        with answering(self._engine), self._engine.connect() as connection:
+            reading = connection.execution_options(sqlite_begin="DEFERRED")
+            return [dict(row) for row in reading.execute(query).mappings()]
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with answering(self._engine), self._engine.begin() as connection:
+            yield connection
 
     def _insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
-        before = connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
-        connection.execute(self._insert(table).on_conflict_do_nothing(), rows)
-        return (connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0) - before
+        """How many rows were new."""
+        insert = self._insert(table).on_conflict_do_nothing().returning(*table.primary_key.columns)
+        return len(connection.execute(insert, rows).all())
 
     def _upsert(self, connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> None:
         keys = [column.name for column in table.primary_key]
@@ -243,52 +216,7 @@ class State:
 
 def open_state(url: str) -> State:
     """Open a state database (any SQLAlchemy URL of SQLite or PostgreSQL), brought to the newest form."""
-    try:
-        engine = _engine(url)
-        with engine.begin() as connection:
-            _migrate(connection)
-    except (sa.exc.SQLAlchemyError, ImportError) as error:
-        raise LakeError(
-            f"the state database does not open: {str(error).splitlines()[0]}",
-            remedy="start it, or correct TRIALBASE_STATE_URL (sqlite:///file or postgresql+psycopg://user@host/name)",
-        ) from error
-    return State(engine)
-
-
-def _engine(url: str) -> sa.Engine:
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed, pool_pre_ping=True)
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, connect_args={"timeout": 30})
-
-    @sa.event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # SQLAlchemy begins transactions itself, see `begin` below
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # two writers wait instead of failing half way
-
-    return engine
-
-
-def _migrate(connection: sa.Connection) -> None:
-    migrated = sa.inspect(connection).has_table("alembic_version")
-    if migrated and connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == HEAD:
-        return
-    from alembic import command
-    from alembic.config import Config
-
-    if connection.dialect.name == "postgresql":  # two processes may meet a new database at once
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(7414253)"))
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return State(open_engine(url))
 
 
 def _without(row: dict[str, Any], name: str) -> dict[str, Any]:

@@ -9,16 +9,20 @@ metadata = sa.MetaData()
 
 
 class UtcTime(sa.types.TypeDecorator[dt.datetime]):
-    """A moment in UTC; SQLite forgets the zone, so it is put back."""
+    """A moment in UTC; SQLite forgets the zone and PostgreSQL answers in its own, so it is put back."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"a time without a zone: {value!r}")
         return None if value is None else value.astimezone(dt.UTC)
 
     def process_result_value(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        return None if value is None else value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
 
 
 batches = sa.Table(
@@ -55,6 +59,7 @@ signoffs = sa.Table(
     sa.Column("reason", sa.String, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Index("signoffs_of_batch", "scenario", "batch"),
+    sa.UniqueConstraint("scenario", "batch", "report_hash", "by", "at", name="signoffs_said_once"),
 )
 
 ledger = sa.Table(
@@ -122,5 +127,12 @@ audit = sa.Table(
     sa.Column("subject", sa.String, nullable=False),
     sa.Column("detail", sa.String, nullable=False),
     sa.Column("previous", sa.String, nullable=False),
+    sa.Column("hash", sa.String, nullable=False),
+)
+
+audit_head = sa.Table(  # one row: where the log ends, so that a log cut short is found
+    "audit_head",
+    metadata,
+    sa.Column("sequence", sa.Integer, primary_key=True),
     sa.Column("hash", sa.String, nullable=False),
 )

@@ -77,7 +77,7 @@ class Guard:
         accounts = read_credentials(self._settings).portal_users
         account = accounts.get(name)
         due = account.password.get_secret_value() if account else secrets.token_hex(16)
-        right = hmac.compare_digest(password.encode(), due.encode())  # done for unknown names too
+        right = same(password, due)  # asked for unknown names too
         if account is None or not right:
             raise Refusal(
                 401,
@@ -92,7 +92,7 @@ class Guard:
 
     def check_form(self, user: User, report_hash: str, token: str) -> None:
         """Raises a Refusal (403) for a form that this process did not hand to this user."""
-        if not hmac.compare_digest(token.encode(), self.form_token(user, report_hash).encode()):
+        if not same(token, self.form_token(user, report_hash)):
             raise Refusal(403, "form")
 
 

@@ -1,6 +1,7 @@
 """Probes of a text: no model and no dictionary, so they cost microseconds and never change."""
 
 import math
+import re
 import unicodedata
 
 import numpy as np
@@ -11,8 +12,13 @@ from quality.probes import EMBEDDING_SIZE, TextProbe
 
 _U64 = np.uint64
 _GRAM = 3
-_HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
-_KANA_HANGUL = ((0x1100, 0x11FF), (0x3040, 0x30FF), (0x31F0, 0x31FF), (0xAC00, 0xD7AF))
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+_KANA = "\u3040-\u30ff\u31f0-\u31ff"
+_HANGUL = "\u1100-\u11ff\uac00-\ud7af"
+_IS_HAN = re.compile(f"[{_HAN}]")
+_IS_KANA_HANGUL = re.compile(f"[{_KANA}{_HANGUL}]")
+_IS_WORD_ITSELF = re.compile(f"[{_HAN}{_KANA}]")
+_IS_ASCII_WORD = re.compile(r"[A-Za-z][\w'-]*", re.ASCII)
 
 
 def probe_text(media: bytes) -> TextProbe:
@@ -25,11 +31,11 @@ def probe_text(media: bytes) -> TextProbe:
             remedy="its pack is damaged or was written by hand: restore the pack, then rerun the batch",
         ) from error
     grams = _grams(text)
-    visible = [char for char in text if not char.isspace()]
+    visible = "".join(text.split())
     return TextProbe(
         num_chars=len(text),
         num_words=_num_words(text),
-        letter_share=sum(char.isalpha() for char in visible) / len(visible) if visible else 0.0,
+        letter_share=sum(map(str.isalpha, visible)) / len(visible) if visible else 0.0,
         language=language(text),
         phash=simhash(grams),
         embedding=embedding(grams),
@@ -42,15 +48,13 @@ def language(text: str) -> str:
     A Chinese character weighs as much as a Latin word. Kana or Hangul make a text with Chinese
     characters Japanese or Korean, and letters beyond ASCII make a Latin text another than English.
     """
-    letters = [char for char in text if char.isalpha()]
-    num_han = sum(_within(char, _HAN) for char in letters)
-    num_kana_hangul = sum(_within(char, _KANA_HANGUL) for char in letters)
-    num_ascii = sum(char.isascii() for char in letters)
-    num_ascii_words = sum(word.isascii() and any(map(str.isalpha, word)) for word in _spaced_words(text))
+    num_han, num_kana_hangul = len(_IS_HAN.findall(text)), len(_IS_KANA_HANGUL.findall(text))
     if num_kana_hangul * 20 > num_han + num_kana_hangul:
         return "other"
-    if num_han and num_han >= num_ascii_words:
+    if num_han and num_han >= len(_IS_ASCII_WORD.findall(text)):
         return "zh"
+    letters = "".join(filter(str.isalpha, text))
+    num_ascii = sum(map(str.isascii, letters))
     return "en" if letters and num_ascii >= 0.95 * len(letters) else "other"
 
 
@@ -99,18 +103,5 @@ def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 
 def _num_words(text: str) -> int:
-    return len(_spaced_words(text)) + sum(_is_word_itself(char) for char in text)
-
-
-def _spaced_words(text: str) -> list[str]:
-    words = "".join(" " if _is_word_itself(char) else char for char in text).split()
-    return [word for word in words if any(map(str.isalnum, word))]
-
-
-def _is_word_itself(char: str) -> bool:
-    return _within(char, _HAN) or 0x3040 <= ord(char) <= 0x30FF
-
-
-def _within(char: str, ranges: tuple[tuple[int, int], ...]) -> bool:
-    code = ord(char)
-    return code >= ranges[0][0] and any(low <= code <= high for low, high in ranges)
+    spaced, num_themselves = _IS_WORD_ITSELF.subn(" ", text)
+    return num_themselves + sum(any(map(str.isalnum, word)) for word in spaced.split())

@@ -65,7 +65,6 @@ def _buckets(units: npt.NDArray[np.uint64], num_bytes: int, num_features: int) -
     return (hashed >> np.uint64(32)).astype(np.int64) % num_features
 
 
-def augment(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A tenth of the n-grams forgotten, so that no single one decides."""
-    keep = torch.rand(batch.shape, generator=generator) >= 0.1
-    return batch * keep.to(batch.device)
+def augment(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:  # noqa: ARG001 - one form for all recipes
+    """The batch as it is: leaving out n-grams at random was tried, and gained nothing."""
+    return batch

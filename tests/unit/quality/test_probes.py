@@ -128,7 +128,8 @@ def test_the_language_is_guessed_from_the_script(words: str, language: str) -> N
 )
 def test_words_and_letters_are_counted(words: str, num_words: int, letter_share: float) -> None:
     measured = text(words)
-    assert (measured.num_words, measured.letter_share) == (num_words, pytest.approx(letter_share))
+    assert measured.num_words == num_words
+    assert measured.letter_share == pytest.approx(letter_share)
 
 
 def test_case_width_and_spaces_do_not_change_a_text() -> None:

@@ -62,9 +62,9 @@ def test_data_that_failed_the_gate_rejects_and_unsigned_data_holds() -> None:
 
 
 def test_a_slice_below_its_floor_rejects_unless_it_is_too_small_to_tell() -> None:
-    slices = {"expected": "0" * 20 + "1" * 4, "candidate": "0" * 24, "champion": None}
-    assert "digit=1" in judged(**slices, min_slice_accuracy=0.5).reasons[0]
-    assert judged(**slices, min_slice_accuracy=0.5, min_slice_cases=5).verdict == "promote"
+    expected = "0" * 20 + "1" * 4
+    assert "digit=1" in judged("0" * 24, None, expected, min_slice_accuracy=0.5).reasons[0]
+    assert judged("0" * 24, None, expected, min_slice_accuracy=0.5, min_slice_cases=5).verdict == "promote"
 
 
 def test_a_slice_that_lost_too_much_rejects_a_model_that_is_better_overall() -> None:

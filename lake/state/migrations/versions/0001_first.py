@@ -36,6 +36,7 @@ def upgrade() -> None:
             for name in ("scenario", "batch", "report_hash", "by", "role", "decision", "reason")
         ],
         sa.Column("at", time, nullable=False),
+        sa.UniqueConstraint("scenario", "batch", "report_hash", "by", "at", name="signoffs_said_once"),
     )
     op.create_index("signoffs_of_batch", "signoffs", ["scenario", "batch"])
     op.create_table(
@@ -91,8 +92,11 @@ def upgrade() -> None:
             for name in ("at", "who", "action", "subject", "detail", "previous", "hash")
         ],
     )
+    op.create_table(
+        "audit_head", sa.Column("sequence", sa.Integer, primary_key=True), sa.Column("hash", text, nullable=False)
+    )
 
 
 def downgrade() -> None:
-    for table in ("audit", "cursors", "trials", "runs", "ledger", "signoffs", "stages", "batches"):
+    for table in ("audit_head", "audit", "cursors", "trials", "runs", "ledger", "signoffs", "stages", "batches"):
         op.drop_table(table)

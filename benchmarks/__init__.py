@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks NAME`; a peer beside us in the same run, medians, the result checked."""

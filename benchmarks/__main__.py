@@ -1,0 +1,38 @@
+"""`python -m benchmarks NAME [--json FILE]`; NAME `all` runs every one and writes benchmarks/results."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks import loop
+from benchmarks.figure import Figure, results_file
+
+BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
+    "demo": loop.demo,
+    "ten_steps": loop.ten_steps,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", choices=["all", *BENCHMARKS])
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    arguments = parser.parse_args()
+    names = list(BENCHMARKS) if arguments.name == "all" else [arguments.name]
+    figures = []
+    for name in names:
+        for one in BENCHMARKS[name]():
+            print(json.dumps(dataclasses.asdict(one)), flush=True)
+            figures.append(dataclasses.asdict(one))
+    for path in (arguments.json, results_file() if arguments.name == "all" else None):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(figures, indent=1) + "\n")
+    return 0 if all(one["holds"] for one in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""The loop's own figures: the demo as a whole, and what orchestration costs."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from benchmarks.figure import Figure, figure
+
+BIN = Path(sys.executable).parent
+DEMO_RUNS = 3
+STEP_RUNS = 5
+
+
+def demo() -> Iterator[Figure]:
+    """Wall time and peak memory of `trialbase demo`, environments in place."""
+    seconds, peaks, good = [], [], True
+    for _ in range(DEMO_RUNS):
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "demo.json"
+            begin = time.monotonic()
+            command = [str(BIN / "trialbase"), "demo", "--home", f"{folder}/home", "--json", str(out)]
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            peaks.append(_peak_gib(process))
+            seconds.append(time.monotonic() - begin)
+            good = good and process.returncode == 0 and _sound(out)
+    yield figure(
+        "loop", "demo, wall time", "s", seconds, must="at most 180", holds=lambda ours, _: good and ours <= 180
+    )
+    yield figure("loop", "demo, peak memory", "GiB", peaks, must="under 6", holds=lambda ours, _: good and ours < 6)
+
+
+def ten_steps() -> Iterator[Figure]:
+    """Ten trivial chained assets: `trialbase run`, and Dagster's own launch path, as whole commands."""
+    run = [str(BIN / "trialbase"), "run", "--select", "group:ten"]
+    launch = [str(BIN / "dagster"), "asset", "materialize", "--select", "*", "--module-name"]
+    ours = [_timed(run, "benchmarks.ten_steps") for _ in range(STEP_RUNS)]
+    mine = [_timed([*launch, "benchmarks.ten_steps"]) for _ in range(STEP_RUNS)]
+    peer = [_timed([*launch, "benchmarks.ten_steps_plain"]) for _ in range(STEP_RUNS)]
+    yield figure(
+        "loop", "ten trivial steps, `trialbase run`", "s", ours, peer=peer, must="under 2.5", holds=lambda s, _: s < 2.5
+    )
+    yield figure(
+        "loop", "ten trivial steps, `dagster asset materialize`, our executor", "s", mine, peer=peer,
+        must="under 5", holds=lambda s, _: s < 5,
+    )  # fmt: skip
+
+
+def _timed(command: list[str], definitions: str | None = None) -> float:
+    """Seconds of a whole command in a new home; its ten materialisations are counted."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "dagster"
+        home.mkdir()
+        (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+        environment = os.environ | {"TRIALBASE_HOME": folder, "DAGSTER_HOME": str(home)}
+        if definitions is not None:
+            environment["TRIALBASE_DEFINITIONS"] = definitions
+        begin = time.monotonic()
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        seconds = time.monotonic() - begin
+        import dagster as dg
+
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            counts = [instance.get_latest_materialization_event(dg.AssetKey(f"step_{n:02}")) for n in range(10)]
+        if any(event is None for event in counts):
+            raise RuntimeError(f"{' '.join(command)} did not materialise all ten assets")
+        return seconds
+
+
+def _peak_gib(process: "subprocess.Popen[bytes]") -> float:
+    """Largest sum of the proportional set sizes of a process and all below it, looked at twice a second."""
+    peak, done = 0.0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        root = psutil.Process(process.pid)
+        while not done.wait(0.5):
+            total = 0
+            try:
+                family = [root, *root.children(recursive=True)]
+            except psutil.NoSuchProcess:
+                return
+            for one in family:
+                try:
+                    total += one.memory_full_info().pss
+                except psutil.Error:  # it has just ended
+                    continue
+            peak = max(peak, total / 2**30)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    process.wait(timeout=900)
+    done.set()
+    watcher.join()
+    return peak
+
+
+def _sound(path: Path) -> bool:
+    """Two loops with people better than chance, a model on each, and a verdict."""
+    loops = json.loads(path.read_text())["loops"]
+    return len(loops) == 2 and all(one["label_accuracy"] > 0.8 and one["trial"]["accuracy"] > 0.7 for one in loops)

@@ -1,0 +1,1 @@
+"""Votes become one label an item."""

@@ -1,0 +1,485 @@
+"""What every annotation platform promises, on the real server; and what this Label Studio server promises."""
+
+# ruff: noqa: F811  a fixture that is imported is also the name of an argument
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from labeling.answers import choice_to_result
+from labeling.config import LabelConfig
+from labeling.crew import SimulatedAnnotator, answer_through, demo_crew, replay
+from labeling.label_studio import LabelStudioPlatform
+from labeling.label_studio_api import LabelStudioApi
+from labeling.label_studio_rows import read_emails, read_tasks
+from labeling.platform import AnnotationPlatform, Pull
+from labeling.server import LocalLabelStudio, free_port
+from lake.errors import PlatformError, PlatformUnreachable, ServiceError
+from tests.label_studio_fixture import USERS, VENV, LabelStudioServer, label_studio, project_title  # noqa: F401
+from tests.unit.labeling.made import birds, platform_task
+
+pytestmark = pytest.mark.contract
+
+CONFIG = birds()
+GUIDELINE = "A sparrow is *small* & brown; less < more."
+BATCH = [platform_task(f"t{i}") for i in range(12)]
+
+
+@pytest.fixture(params=["label_studio"])
+def platform(label_studio: LabelStudioServer) -> AnnotationPlatform:
+    return LabelStudioPlatform(label_studio.url, token=label_studio.token)
+
+
+@pytest.fixture
+def project(platform: AnnotationPlatform, project_title: str) -> str:
+    return platform.ensure_project(project_title, CONFIG, guideline=GUIDELINE, overlap=2)
+
+
+@pytest.fixture
+def admin(label_studio: LabelStudioServer) -> Iterator[LabelStudioApi]:
+    with LabelStudioApi(label_studio.url, token=label_studio.token, timeout_s=30) as api:
+        yield api
+
+
+def no_progress(_: int, __: int) -> None:
+    """Show nothing."""
+
+
+def server_ids(api: LabelStudioApi, project: str) -> dict[str, int]:
+    return {task.task_id: task.id for task in read_tasks(api, project)}
+
+
+def post_answer(label_studio: LabelStudioServer, project: str, task: str, user: str, body: dict[str, object]) -> int:
+    """One annotation by one user; returns the platform's id."""
+    with LabelStudioApi(label_studio.url, token=label_studio.tokens[user], timeout_s=30) as api:
+        path = f"/api/tasks/{server_ids(api, project)[task]}/annotations/"
+        return int(json.loads(api.post(path, {"lead_time": 4.5, "result": []} | body))["id"])
+
+
+def says(answer: str) -> dict[str, object]:
+    return {"result": choice_to_result(answer, CONFIG)}
+
+
+# Projects and tasks
+
+
+def test_a_title_has_one_project(platform: AnnotationPlatform, project_title: str) -> None:
+    one = platform.ensure_project(project_title, CONFIG, guideline=GUIDELINE, overlap=2)
+    longer = platform.ensure_project(f"{project_title} x", CONFIG, guideline=GUIDELINE, overlap=2)
+    again = platform.ensure_project(project_title, CONFIG, guideline="New words.", overlap=3)
+    assert one == again != longer
+    assert platform.page_url(one).endswith(f"/projects/{one}/data")
+
+
+def test_an_unchanged_project_is_not_written_to(
+    platform: AnnotationPlatform, project: str, project_title: str, admin: LabelStudioApi
+) -> None:
+    """Writing maximum_annotations would take every task's own overlap away."""
+    platform.push(project, [replace(BATCH[0], task=replace(BATCH[0].task, overlap=5))])
+    platform.ensure_project(project_title, CONFIG, guideline=GUIDELINE, overlap=2)
+    assert [task.overlap for task in read_tasks(admin, project)] == [5]
+
+
+@pytest.mark.parametrize("title", ["ab", "x" * 51])
+def test_a_title_that_cannot_be_is_refused(platform: AnnotationPlatform, title: str) -> None:
+    with pytest.raises(PlatformError, match="3 to 50 characters"):
+        platform.ensure_project(title, CONFIG, guideline=GUIDELINE, overlap=2)
+
+
+def test_pushing_a_batch_twice_adds_it_once(platform: AnnotationPlatform, project: str) -> None:
+    assert platform.push(project, BATCH[:5]) == 5
+    assert platform.push(project, BATCH) == 7
+    assert platform.push(project, BATCH) == 0
+    assert platform.count(project) == len(BATCH)
+
+
+def test_a_push_that_was_cut_off_is_completed_without_copies(
+    platform: AnnotationPlatform, project: str, label_studio: LabelStudioServer
+) -> None:
+    """The import arrives, its reply does not: as with a kill, a broken line or a proxy that gives up."""
+    with swallowing_proxy(label_studio.url, b"/import?") as url:
+        behind = LabelStudioPlatform(url, token=label_studio.token, timeout_s=20)
+        assert behind.push(project, BATCH) == len(BATCH)
+    assert platform.count(project) == len(BATCH)
+
+
+def test_copies_that_slipped_in_are_removed_while_nobody_answered_them(
+    platform: AnnotationPlatform, project: str, admin: LabelStudioApi
+) -> None:
+    platform.push(project, BATCH[:3])
+    data = [{"data": task.data} for task in read_tasks(admin, project)]
+    admin.post(f"/api/projects/{project}/import", data)
+    answered = max(task.id for task in read_tasks(admin, project) if task.task_id == "t0")
+    admin.post(f"/api/tasks/{answered}/annotations/", says("sparrow"))
+    assert platform.count(project) == 6
+    assert platform.push(project, BATCH[:3]) == 0
+    assert platform.count(project) == 3
+    assert answered in server_ids(admin, project).values()
+
+
+def test_a_task_that_asks_for_more_gets_more_and_keeps_it(
+    platform: AnnotationPlatform, project: str, admin: LabelStudioApi
+) -> None:
+    platform.push(project, BATCH[:3])
+    more = replace(BATCH[1], task=replace(BATCH[1].task, overlap=4))
+    assert platform.push(project, [more]) == 0
+    platform.push(project, BATCH[:3])  # the earlier batch is sent again after a crash
+    assert {task.task_id: task.overlap for task in read_tasks(admin, project)} == {"t0": 2, "t1": 4, "t2": 2}
+
+
+def test_annotators_cannot_tell_gold(platform: AnnotationPlatform, project: str, admin: LabelStudioApi) -> None:
+    gold = [platform_task(f"g{i}", reason="gold", overlap=4) for i in range(4)]
+    platform.push(project, [*gold, *BATCH])
+    tasks = list(read_tasks(admin, project))
+    assert {key for task in tasks for key in task.data} == {"task_id", "item_id", "guideline_version", "batch", "text"}
+    assert not any("gold" in str(task.data) for task in tasks)
+    assert [task.task_id[0] for task in tasks[:4]] != ["g"] * 4
+    assert {task.overlap for task in tasks if task.task_id.startswith("g")} == {4}
+
+
+def test_retracted_tasks_are_gone(platform: AnnotationPlatform, project: str) -> None:
+    platform.push(project, BATCH)
+    assert platform.retract(project, ["t1", "t2", "never there"]) == 2
+    assert platform.retract(project, ["t1", "t2"]) == 0
+    assert platform.count(project) == len(BATCH) - 2
+    assert platform.pull(project, CONFIG, None).present == {one.task.task_id for one in BATCH} - {"t1", "t2"}
+
+
+def test_a_thousand_tasks_take_more_than_one_page(platform: AnnotationPlatform, project: str) -> None:
+    many = [platform_task(f"m{i}") for i in range(2300)]
+    assert platform.push(project, many) == 2300
+    assert platform.push(project, many) == 0
+    assert len(platform.pull(project, CONFIG, None).present) == 2300
+
+
+# Answers
+
+
+def test_an_answer_comes_back_typed(
+    platform: AnnotationPlatform, project: str, label_studio: LabelStudioServer
+) -> None:
+    platform.push(project, BATCH[:2])
+    number = post_answer(label_studio, project, "t1", USERS[0], says("麻雀"))
+    pull = platform.pull(project, CONFIG, None)
+    (one,) = pull.annotations
+    assert (one.annotation_id, one.task_id, one.item_id) == (str(number), "t1", "item t1")
+    assert (one.annotator, one.answer, one.lead_time_s) == (USERS[0], "麻雀", 4.5)
+    assert (one.guideline_version, one.cancelled, one.gold) == ("g1", False, False)
+    assert one.updated_at.utcoffset() is not None
+    assert pull.touched == pull.present == {"t0", "t1"}
+
+
+def test_nothing_is_dropped(platform: AnnotationPlatform, project: str, label_studio: LabelStudioServer) -> None:
+    platform.push(project, BATCH[:1])
+    post_answer(label_studio, project, "t0", USERS[0], says("other"))
+    post_answer(label_studio, project, "t0", USERS[1], says("other") | {"was_cancelled": True})
+    post_answer(label_studio, project, "t0", USERS[2], {"result": []})
+    pull = platform.pull(project, CONFIG, None)
+    assert [(one.annotator, one.answer, one.cancelled) for one in pull.annotations] == [
+        (USERS[0], "other", False),
+        (USERS[1], "", True),
+        (USERS[2], "", True),
+    ]
+
+
+def test_an_unknown_class_stops_the_pull_and_is_named(
+    platform: AnnotationPlatform, project: str, label_studio: LabelStudioServer
+) -> None:
+    platform.push(project, BATCH[:1])
+    wrong = json.loads(json.dumps(says("other")).replace("other", "ostrich"))
+    post_answer(label_studio, project, "t0", USERS[0], wrong)
+    with pytest.raises(PlatformError, match='"ostrich"'):
+        platform.pull(project, CONFIG, None)
+
+
+def test_edits_and_deletions_reach_a_mirror(
+    platform: AnnotationPlatform, project: str, admin: LabelStudioApi, label_studio: LabelStudioServer
+) -> None:
+    platform.push(project, BATCH[:4])
+    kept, gone = (post_answer(label_studio, project, "t0", user, says("sparrow")) for user in USERS[:2])
+    post_answer(label_studio, project, "t1", USERS[0], says("sparrow"))
+    mirror = Mirror().follow(platform.pull(project, CONFIG, None))
+    admin.patch(f"/api/annotations/{kept}/", says("other"))
+    admin.delete(f"/api/annotations/{gone}/")
+    platform.retract(project, ["t1"])
+    post_answer(label_studio, project, "t3", USERS[2], says("麻雀"))
+    mirror.follow(platform.pull(project, CONFIG, mirror.cursor))
+    assert mirror.answers() == {("t0", USERS[0], "other"), ("t3", USERS[2], "麻雀")}
+    assert mirror.answers() == Mirror().follow(platform.pull(project, CONFIG, None)).answers()
+
+
+def test_a_pull_asks_for_what_changed_only(
+    platform: AnnotationPlatform, project: str, admin: LabelStudioApi, label_studio: LabelStudioServer
+) -> None:
+    platform.push(project, BATCH)
+    post_answer(label_studio, project, "t5", USERS[0], says("sparrow"))
+    changed = {task.task_id: task.updated_at for task in read_tasks(admin, project)}
+    before = max(time for task, time in changed.items() if task != "t5")
+    assert [task.task_id for task in read_tasks(admin, project, full=True, since=before)] == ["t5"]
+    pull = platform.pull(project, CONFIG, None)
+    assert pull.cursor == changed["t5"]
+    assert "t5" in platform.pull(project, CONFIG, pull.cursor).touched  # its minute is read again
+
+
+def test_tasks_of_other_origin_are_left_alone(
+    platform: AnnotationPlatform, project: str, admin: LabelStudioApi
+) -> None:
+    admin.post(f"/api/projects/{project}/import", [{"data": {"text": "by hand"}}])
+    platform.push(project, BATCH[:1])
+    pull = platform.pull(project, CONFIG, None)
+    assert pull.present == pull.touched == {"t0"}
+    assert platform.push(project, BATCH[:1]) == 0
+    assert platform.count(project) == 2
+
+
+# The crew
+
+
+def test_six_users_answer_as_themselves(
+    platform: AnnotationPlatform, project: str, label_studio: LabelStudioServer
+) -> None:
+    gold = platform_task("g0", reason="gold", overlap=6)
+    platform.push(project, [*BATCH, gold])
+    crew, seen = demo_crew(CONFIG.classes), list[tuple[int, int]]()
+
+    def work(members: Sequence[SimulatedAnnotator]) -> int:
+        tokens, url = label_studio.tokens, label_studio.url
+        return answer_through(url, tokens, project, CONFIG, members, truth, lambda *now: seen.append(now))
+
+    wanted = 2 * len(BATCH) + 6
+    assert work(crew) == wanted
+    assert seen == [(given, wanted) for given in range(1, wanted + 1)]
+    assert work(crew) == 0
+    answers = platform.pull(project, CONFIG, None).annotations
+    by_name = {one.name: one for one in crew}
+    assert len({(one.task_id, one.annotator) for one in answers}) == len(answers) == wanted
+    for one in answers:
+        assert (one.answer, one.lead_time_s) == by_name[one.annotator].answer(one.item_id, truth(one.item_id))
+    per_task = {task: sum(one.task_id == task for one in answers) for task in ["g0", "t0", "t11"]}
+    assert per_task == {"g0": 6, "t0": 2, "t11": 2}
+
+
+def truth(item_id: str) -> str:
+    return CONFIG.classes[len(item_id) % 3]
+
+
+def test_a_crew_that_was_stopped_goes_on_where_it_was(
+    platform: AnnotationPlatform, project: str, label_studio: LabelStudioServer
+) -> None:
+    platform.push(project, BATCH)
+    crew = demo_crew(CONFIG.classes)
+
+    def stop_early(given: int, _: int) -> None:
+        if given == 7:
+            raise KeyboardInterrupt
+
+    def work(progress: Callable[[int, int], None]) -> int:
+        return answer_through(label_studio.url, label_studio.tokens, project, CONFIG, crew, truth, progress)
+
+    with pytest.raises(KeyboardInterrupt):
+        work(stop_early)
+    given = len(platform.pull(project, CONFIG, None).annotations)
+    assert 7 <= given < 2 * len(BATCH)
+    assert work(no_progress) == 2 * len(BATCH) - given
+    assert len(platform.pull(project, CONFIG, None).annotations) == 2 * len(BATCH)
+
+
+def test_an_answer_whose_reply_was_lost_is_not_doubled(
+    platform: AnnotationPlatform, project: str, label_studio: LabelStudioServer
+) -> None:
+    platform.push(project, BATCH[:4])
+    crew = demo_crew(CONFIG.classes)
+    with swallowing_proxy(label_studio.url, b"/annotations/") as url:
+        answer_through(url, label_studio.tokens, project, CONFIG, crew, truth, no_progress)
+    assert len(platform.pull(project, CONFIG, None).annotations) == 8
+
+
+def test_recorded_votes_are_replayed(
+    platform: AnnotationPlatform, project: str, label_studio: LabelStudioServer
+) -> None:
+    platform.push(project, BATCH[:3])
+    votes = {USERS[0]: {"item t0": "other", "item t1": "sparrow"}, USERS[1]: {"item t0": "麻雀"}}
+    for new in (3, 0):
+        assert replay(label_studio.url, label_studio.tokens, project, CONFIG, votes, no_progress) == new
+    given = {(one.item_id, one.annotator, one.answer) for one in platform.pull(project, CONFIG, None).annotations}
+    assert given == {(item, who, answer) for who, said in votes.items() for item, answer in said.items()}
+
+
+def test_a_member_without_a_token_is_named(label_studio: LabelStudioServer, project: str) -> None:
+    with pytest.raises(PlatformError, match=r"nobody@x\.example has no token"):
+        replay(label_studio.url, label_studio.tokens, project, CONFIG, {"nobody@x.example": {}}, no_progress)
+
+
+# The server
+
+
+def test_it_tells_its_version_and_refuses_a_wrong_token(
+    platform: AnnotationPlatform, label_studio: LabelStudioServer
+) -> None:
+    assert platform.ping().count(".") >= 1
+    for token in ("wrong", "a.b.c"):
+        with pytest.raises(PlatformError, match="TRIALBASE_LABEL_STUDIO_TOKEN") as caught:
+            LabelStudioPlatform(label_studio.url, token=token).ping()
+        assert not isinstance(caught.value, PlatformUnreachable)
+
+
+def test_its_secrets_are_readable_by_their_owner_alone(label_studio: LabelStudioServer) -> None:
+    server = label_studio.server
+    for path in (server.credentials_path, server.data_dir / ".env", server.data_dir / "label_studio.sqlite3"):
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert server.data_dir.stat().st_mode & 0o077 == 0
+
+
+def test_the_administrator_can_log_in_and_annotators_use_tokens(label_studio: LabelStudioServer) -> None:
+    login = label_studio.server.admin_login()
+    with httpx.Client(base_url=label_studio.url, trust_env=False, follow_redirects=True) as browser:
+        browser.get("/user/login/")
+        form = {
+            "email": login["label_studio_email"],
+            "password": login["label_studio_password"],
+            "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+        }
+        assert browser.post("/user/login/", data=form).url.path.startswith("/projects")
+        assert browser.get("/static/images/favicon.ico").status_code == 200
+
+
+def test_it_listens_on_loopback_alone(label_studio: LabelStudioServer) -> None:
+    """As the kernel says: every address that this port listens on is 127.0.0.1."""
+    port = f"{int(label_studio.url.rpartition(':')[2]):04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    tcp6 = Path("/proc/net/tcp6")
+    rows += [line.split() for line in tcp6.read_text().splitlines()[1:]] if tcp6.exists() else []
+    listening = {row[1].partition(":")[0] for row in rows if row[3] == "0A" and row[1].endswith(f":{port}")}
+    assert listening == {"0100007F"}
+
+
+def test_users_can_be_added_later(label_studio: LabelStudioServer) -> None:
+    tokens = label_studio.server.ensure_users([USERS[0], "gina@simulated.example"])
+    assert tokens[USERS[0]] == label_studio.tokens[USERS[0]]
+    with LabelStudioApi(label_studio.url, token=tokens["gina@simulated.example"], timeout_s=30) as api:
+        assert "gina@simulated.example" in read_emails(api).values()
+
+
+def test_a_server_is_found_again_and_survives_kill_and_restart(tmp_path: Path, label_studio: LabelStudioServer) -> None:
+    """Another object (another process of ours) finds it; after SIGKILL a start brings all of it back."""
+    assert label_studio.server.running()  # and the environment is installed
+    server = LocalLabelStudio(VENV, tmp_path / "data", free_port(), users=USERS[:1]).start()
+    try:
+        platform = LabelStudioPlatform(server.url, token=server.admin_token)
+        project = platform.ensure_project("kept", CONFIG, guideline="", overlap=1)
+        platform.push(project, BATCH)
+        found = LocalLabelStudio(VENV, tmp_path / "data", free_port())
+        assert found.running()
+        assert found.start().url == server.url
+        pid = json.loads((tmp_path / "data" / "server.json").read_text())["pid"]
+        os.kill(pid, signal.SIGKILL)
+        assert not found.running()
+        again = LocalLabelStudio(VENV, tmp_path / "data", int(server.url.rpartition(":")[2])).start()
+        assert LabelStudioPlatform(again.url, token=again.admin_token).push(project, BATCH) == 0
+        with pytest.raises(ServiceError, match="is taken by another program"):
+            LocalLabelStudio(VENV, tmp_path / "other", int(again.url.rpartition(":")[2])).start()
+    finally:
+        LocalLabelStudio(VENV, tmp_path / "data", 1).stop()
+    assert not server.running()
+    server.stop()  # harmless
+
+
+class Mirror:
+    """What a caller of `pull` keeps."""
+
+    def __init__(self) -> None:
+        self.cursor: datetime | None = None
+        self._tasks: dict[str, set[tuple[str, str, str]]] = {}
+
+    def follow(self, pull: Pull) -> "Mirror":
+        self._tasks = {task: said for task, said in self._tasks.items() if task in pull.present - pull.touched}
+        for one in pull.annotations:
+            self._tasks.setdefault(one.task_id, set()).add((one.task_id, one.annotator, one.answer))
+        self.cursor = pull.cursor
+        return self
+
+    def answers(self) -> set[tuple[str, str, str]]:
+        return {answer for said in self._tasks.values() for answer in said}
+
+
+class swallowing_proxy:  # noqa: N801  read as a context manager
+    """A TCP proxy that passes everything on, but closes on the reply to the first request that holds `marker`."""
+
+    def __init__(self, url: str, marker: bytes) -> None:
+        host, _, port = url.removeprefix("http://").partition(":")
+        self._target, self._marker = (host, int(port)), marker
+        self._swallowed = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> str:
+        self._spawn(self._accept)
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(10)
+        assert self._swallowed.is_set()
+
+    def _spawn(self, work: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self._spawn(self._serve, client)
+
+    def _serve(self, client: socket.socket) -> None:
+        """Pass one connection on until either side ends it."""
+        with client, socket.create_connection(self._target) as server:
+            swallow = False
+            client.settimeout(0.02)
+            server.settimeout(0.02)
+            end = time.monotonic() + 60
+            while time.monotonic() < end:
+                asked, said = _receive(client), _receive(server)
+                if asked == b"" or said == b"":
+                    return
+                if asked and self._marker in asked.split(b"\r\n")[0] and asked.startswith(b"POST"):
+                    swallow = not self._swallowed.is_set()
+                if said and swallow:
+                    self._swallowed.set()
+                    return
+                server.sendall(asked or b"")
+                client.sendall(said or b"")
+
+
+def _receive(side: socket.socket) -> bytes | None:
+    """What came; None when nothing did, b"" when the other side has ended."""
+    try:
+        return side.recv(1 << 16)
+    except TimeoutError:
+        return None
+
+
+def test_the_adapter_has_every_verb(platform: AnnotationPlatform) -> None:
+    verbs = [name for name in vars(AnnotationPlatform) if not name.startswith("_")]
+    assert all(callable(getattr(platform, name)) for name in verbs)
+
+
+def test_a_config_of_its_own_reaches_the_page(project: str, admin: LabelStudioApi) -> None:
+    page = json.loads(admin.get(f"/api/projects/{project}/"))
+    assert LabelConfig.parse(page["label_config"], where="server").classes == CONFIG.classes
+    assert "A sparrow is *small* &amp; brown; less &lt; more." in page["expert_instruction"]
