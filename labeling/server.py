@@ -1,51 +1,51 @@
 """A Label Studio server on loopback, in a virtual environment and a data folder of its own."""
 
 import contextlib
-import fcntl
 import json
-import logging
 import os
 import shutil
 import signal
 import socket
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
-from urllib.parse import unquote, urlsplit
 
 import httpx
 import psutil
 from pydantic import BaseModel
 
 from labeling.hosting import launch
-from lake import ids
+from labeling.label_studio_environment import (
+    DATABASE,
+    LAUNCH,
+    carry_out,
+    check_environment,
+    environment,
+    locked,
+    packages,
+    prepare_environment,
+)
 from lake.errors import ServiceError
 
-log = logging.getLogger(__name__)
-
-_LAUNCH = Path(launch.__file__)
 _START_S = 180.0
 _STOP_S = 15.0
 _PORT_FREE_S = 5.0  # how long the workers of a killed server may hold its port
-_DATABASE = "label_studio.sqlite3"
 
 
 class _Running(BaseModel):
     """The process that serves a data folder, as its pid file says."""
 
     pid: int
-    created: float  # tells the process from a later one of the same pid
     port: int
 
-    def alive(self) -> bool:
+    def alive(self, credentials: Path) -> bool:
+        """Whether the process still runs and is the one that serves this data folder."""
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, os.WNOHANG)  # a dead child of ours counts as alive until it is reaped
+            os.waitpid(self.pid, os.WNOHANG)  # a dead child of ours stays a process until it is reaped
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.created) < 1
-        except psutil.NoSuchProcess:
+            return str(credentials) in psutil.Process(self.pid).cmdline()
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             return False
 
 
@@ -110,7 +110,7 @@ class LocalLabelStudio:
 
         Raises ServiceError: no Label Studio in `venv`, a busy port, or a process that dies or never answers.
         """
-        self._check_environment()
+        check_environment(self.venv)
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(self.data_dir / "start.lock"):
             if self._found() is None:
@@ -123,10 +123,10 @@ class LocalLabelStudio:
         found = self._found()
         if found is not None:
             os.kill(found.pid, signal.SIGTERM)
-            if not _until(lambda: not found.alive(), _STOP_S):
+            if not _until(lambda: not self._alive(found), _STOP_S):
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(found.pid, signal.SIGKILL)  # it leads a session of its own: server and workers
-                _until(lambda: not found.alive(), _STOP_S)
+                _until(lambda: not self._alive(found), _STOP_S)
         self._pid_path.unlink(missing_ok=True)
 
     def ensure_users(self, emails: Sequence[str]) -> dict[str, str]:
@@ -151,7 +151,10 @@ class LocalLabelStudio:
             found = _Running.model_validate_json(self._pid_path.read_bytes())
         except FileNotFoundError:
             return None
-        return found if found.alive() else None
+        return found if self._alive(found) else None
+
+    def _alive(self, found: _Running) -> bool:
+        return found.alive(self.credentials_path)
 
     def _tokens(self) -> dict[str, str]:
         return {email: one["token"] for email, one in self._known().items()}
@@ -173,22 +176,22 @@ class LocalLabelStudio:
                 remedy=f"end it (`ss -ltnp 'sport = :{self._port}'` names it) or give Label Studio another port",
             )
         extra = [] if self._filled() else ["--migrate"]
-        arguments = [str(self._python), str(_LAUNCH), "serve", str(self.credentials_path), *self.users, *extra]
+        arguments = [str(self._python), str(LAUNCH), "serve", str(self.credentials_path), *self.users, *extra]
         arguments += ["--port", str(self._port), "--workers", str(self._workers)]
         with self.log_path.open("ab") as out:
             actions = [(os.POSIX_SPAWN_DUP2, out.fileno(), 1), (os.POSIX_SPAWN_DUP2, out.fileno(), 2)]
             pid = os.posix_spawn(arguments[0], arguments, self._environment(), file_actions=actions, setsid=True)
-        running = _Running(pid=pid, created=psutil.Process(pid).create_time(), port=self._port)
-        _write(self._pid_path, running.model_dump_json())
+        # the server writes this too, first thing: it is found again even if we die right here
+        _write(self._pid_path, _Running(pid=pid, port=self._port).model_dump_json())
         self._schema_path.unlink(missing_ok=True)
 
     def _wait_until_healthy(self) -> None:
         found = self._found()
         url = self.url
-        if found and _until(lambda: _healthy(url) or not found.alive(), _START_S) and found.alive():
-            _write(self._schema_path, _packages(self.venv))
+        if found and _until(lambda: _healthy(url) or not self._alive(found), _START_S) and self._alive(found):
+            _write(self._schema_path, packages(self.venv))
             return
-        what = "did not answer in time" if found and found.alive() else "ended before it answered"
+        what = "did not answer in time" if found and self._alive(found) else "ended before it answered"
         self.stop()
         raise ServiceError(
             f"Label Studio at {url} {what}; the end of {self.log_path}:\n{_tail(self.log_path)}",
@@ -201,9 +204,9 @@ class LocalLabelStudio:
 
     def _filled(self) -> bool:
         """Whether the database is there in this version's form; a new SQLite one is copied from an empty one."""
-        if self._schema_path.exists() and self._schema_path.read_text() == _packages(self.venv):
+        if self._schema_path.exists() and self._schema_path.read_text() == packages(self.venv):
             return True
-        database = self.data_dir / _DATABASE
+        database = self.data_dir / DATABASE
         if self._database_url or database.exists():
             return False
         empty = prepare_environment(self.venv)
@@ -219,102 +222,16 @@ class LocalLabelStudio:
     def _python(self) -> Path:
         return self.venv / "bin" / "python"
 
-    def _check_environment(self) -> None:
-        if not self._python.exists() or not (self.venv / "bin" / "label-studio").exists():
-            raise ServiceError(f"no Label Studio is installed in {self.venv}", remedy="run `make setup`")
-
     def _run(self, *arguments: str) -> None:
-        self._check_environment()
-        _carry_out(self.venv, self._environment(), *arguments)
+        check_environment(self.venv)
+        carry_out(self.venv, self._environment(), *arguments)
 
     def _environment(self) -> dict[str, str]:
-        return _environment(self.venv, self.data_dir, self._database_url)
-
-
-def prepare_environment(venv: Path) -> Path | None:
-    """An empty Label Studio database, made by its own migrations once for each state of an environment.
-
-    The migrations of 1.23 take 40 s, and every new installation would wait for them. None where the
-    environment cannot be written to. Raises ServiceError when the migrations fail.
-    """
-    folder = venv / "share" / "trialbase"
-    empty = folder / f"label_studio-{_packages(venv)[:16]}.sqlite3"
-    if empty.exists():
-        return empty
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / "lock"), tempfile.TemporaryDirectory(dir=folder) as scratch:
-            if not empty.exists():
-                log.info("making an empty Label Studio database, once for this environment (about 40 s)")
-                _carry_out(venv, _environment(venv, Path(scratch), None), "migrate")
-                (Path(scratch) / _DATABASE).replace(empty)
-    except PermissionError:
-        return None
-    return empty
-
-
-def _packages(venv: Path) -> str:
-    """Changes with every package and version that is installed, and so with every possible migration."""
-    return ids.set_id(path.name for path in venv.glob("lib/python*/site-packages/*.dist-info"))
-
-
-def _environment(venv: Path, data_dir: Path, database_url: str | None) -> dict[str, str]:
-    """All that Label Studio's process gets to know: offline, on loopback, its data in `data_dir`."""
-    environment = {
-        "PATH": f"{venv / 'bin'}:/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(data_dir),
-        "LANG": "C.UTF-8",
-        "PYTHONUNBUFFERED": "1",
-        "DJANGO_SETTINGS_MODULE": "core.settings.label_studio",
-        "LABEL_STUDIO_BASE_DATA_DIR": str(data_dir),
-        "COLLECT_ANALYTICS": "false",
-        "LATEST_VERSION_CHECK": "false",
-        "SENTRY_DSN": "",
-        "FRONTEND_SENTRY_DSN": "",
-        "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
-        "SSRF_PROTECTION_ENABLED": "false",  # media and webhooks of the same machine; nothing else can reach it
-        "ML_BLOCK_LOCAL_IP": "false",
-        "TASK_LOCK_TTL": "3600",  # an abandoned tab gives its task back after an hour, not a day
-    }
-    if database_url is None:
-        return {**environment, "DJANGO_DB": "sqlite"}
-    at = urlsplit(database_url)
-    return {
-        **environment,
-        "DJANGO_DB": "default",
-        "POSTGRE_HOST": at.hostname or "localhost",
-        "POSTGRE_PORT": str(at.port or 5432),
-        "POSTGRE_USER": unquote(at.username or "postgres"),
-        "POSTGRE_PASSWORD": unquote(at.password or ""),
-        "POSTGRE_NAME": at.path.lstrip("/") or "postgres",
-    }
-
-
-def _carry_out(venv: Path, environment: dict[str, str], *arguments: str) -> None:
-    """Run launch.py to its end. Raises ServiceError with the end of what it said."""
-    command = [str(venv / "bin" / "python"), str(_LAUNCH), *arguments]
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    except FileNotFoundError as error:
-        raise ServiceError(f"no Label Studio is installed in {venv}", remedy="run `make setup`") from error
-    if done.returncode:
-        said = "\n".join(done.stderr.splitlines()[-12:])
-        raise ServiceError(
-            f"Label Studio's `{arguments[0]}` failed:\n{said}", remedy="mend what it says, or run `make setup`"
-        )
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock between processes; the system lets it go when its holder dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        return environment(self.venv, self.data_dir, self._database_url)
 
 
 def _write(path: Path, text: str) -> None:
-    new = path.with_name(path.name + ".new")
+    new = path.with_name(f"{path.name}.{os.getpid()}")
     new.write_text(text)
     new.replace(path)
 

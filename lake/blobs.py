@@ -114,7 +114,7 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def scratch(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
-    """An open file beside `target` to write and rename; gone afterwards unless it was renamed.
+    """An open file beside `target` to write, flush and rename; gone afterwards unless it was renamed.
 
     It stays locked while it is written: what a killed process left behind bears no lock, and the
     next writer of the same target removes it.
@@ -124,16 +124,17 @@ def scratch(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
         _remove_if_left(stale)
     while True:
         temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
-        with temporary.open("wb") as file:
+        file = temporary.open("wb")
+        try:
             with suppress(OSError):  # a file system without locks: nothing is taken for dead there
                 fcntl.flock(file, fcntl.LOCK_EX)
-            if not temporary.exists():  # taken for a dead one before it was locked
-                continue
-            try:
+            if temporary.exists():  # or it was taken for a dead one before it was locked
                 yield temporary, file
-            finally:
-                temporary.unlink(missing_ok=True)
-            return
+                return
+        finally:
+            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # bytes that did not fit, of a file that is gone
+                file.close()
 
 
 def _remove_if_left(stale: Path) -> None:

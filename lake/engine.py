@@ -13,16 +13,34 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("DAFT_PROGRESS_BAR", "0")
 
 
+_asked, _running = "native", ""  # of this process, which can have one engine
+
+
 def use(engine: str) -> None:
-    """Choose where work runs: `native`, or a Ray cluster's address (`ray://host:10001`)."""
+    """Choose where work runs: `native`, or a Ray cluster's address (`ray://host:10001`).
+
+    Nothing is started before there is work. Raises SettingsError for any other word, and for another
+    engine than the one that has worked in this process.
+    """
+    global _asked
+    if engine != "native" and not engine.startswith("ray://"):
+        raise SettingsError(f"unknown engine {engine!r}", remedy="set TRIALBASE_ENGINE to native or ray://host:port")
+    if _running and engine != _running:
+        raise SettingsError(f"this process works on {_running} already", remedy=f"start another one for {engine}")
+    _asked = engine
+
+
+def _start() -> None:
+    global _running
     import daft
 
-    if engine == "native":
+    if _running:
+        return
+    if _asked == "native":
         daft.set_runner_native()
-    elif engine.startswith("ray"):
-        daft.set_runner_ray(address=engine)
     else:
-        raise SettingsError(f"unknown engine {engine!r}", remedy="set TRIALBASE_ENGINE to native or ray://host:port")
+        daft.set_runner_ray(address=_asked)
+    _running = _asked
 
 
 def map_rows(
@@ -38,6 +56,8 @@ def map_rows(
         return pa.Table.from_arrays([*table.columns, *empty], schema=_joined(table.schema, out))
     import daft
     from daft import DataType
+
+    _start()
 
     fields = {field.name: DataType.from_arrow_type(field.type) for field in out}
 

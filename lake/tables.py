@@ -15,10 +15,22 @@ def write_table(blobs: Blobs, path: str, table: pa.Table) -> None:
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
-    """A table as Parquet, zstd; equal tables give equal bytes."""
+    """A table as Parquet, zstd; equal tables give equal bytes, whether they were made or read."""
     sink = BytesIO()
-    pq.write_table(table.combine_chunks().replace_schema_metadata(None), sink, compression="zstd")
+    plain = table.cast(pa.schema([field.with_type(_plain(field.type)).remove_metadata() for field in table.schema]))
+    pq.write_table(plain.combine_chunks(), sink, compression="zstd")
     return sink.getvalue()
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """A type whose lists call their values "item": read from Parquet they are called "element"."""
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_plain(kind.value_type), kind.list_size)
+    if pa.types.is_list(kind):
+        return pa.list_(_plain(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+    return kind
 
 
 def read_table(blobs: Blobs, path: str, columns: list[str] | None = None) -> pa.Table:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from lake.lineage import Node
+if TYPE_CHECKING:
+    from lake.lineage import Node
 
 Cell = str | int | float | bool | None
 
@@ -46,11 +48,11 @@ def print_json(data: object) -> None:
     print(json.dumps(data, indent=2, ensure_ascii=False, default=_plain))
 
 
-def print_tree(node: Node) -> None:
+def print_tree(node: "Node") -> None:
     from rich.console import Console
     from rich.tree import Tree
 
-    def grow(tree: Tree, children: Sequence[Node]) -> None:
+    def grow(tree: Tree, children: "Sequence[Node]") -> None:
         for child in children:
             grow(tree.add(_node(child)), child.children)
 
@@ -72,7 +74,7 @@ def progress_bar(title: str, *, shown: bool = True) -> Iterator[Callable[[int, i
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _node(node: Node) -> str:
+def _node(node: "Node") -> str:
     return f"{node.kind} {node.name}" + (f"  ({node.says})" if node.says else "")
 
 

@@ -133,4 +133,6 @@ def _beat(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    exit_code = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(exit_code)  # all is on the disk; taking torch apart would last, and be billed, another second

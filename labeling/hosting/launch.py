@@ -96,7 +96,7 @@ def _create(email: str) -> dict[str, str]:
 
 def _write_private(path: Path, text: str) -> None:
     """Replace a file at once; it is readable by its owner alone from its first byte on."""
-    new = path.with_name(path.name + ".new")
+    new = path.with_name(f"{path.name}.{os.getpid()}")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
@@ -150,6 +150,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=4)
     given = parser.parse_args()
+    if given.action == "serve":
+        running = {"pid": os.getpid(), "port": given.port}
+        _write_private(given.credentials.with_name("server.json"), json.dumps(running))
     set_up()
     if given.action == "migrate" or given.migrate:
         migrate()

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from lake.errors import DeliveryError
 from lake.records import Reason
 
 ANSWERS, ORDER, GROUPS = "answers.csv", "order.jsonl", "groups.csv"
+_HEAVIEST = 1e300
 _ITEM_ID = re.compile("[0-9a-f]{64}")
 
 
@@ -96,7 +96,7 @@ def _order(row: Any) -> Order:
         raise ValueError(f"reason {reason!r}")
     if not isinstance(why, str):
         raise ValueError(f"why {why!r}")
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not -_HEAVIEST < weight < _HEAVIEST:
         raise ValueError(f"weight {weight!r}")
     return Order(item_id, reason, why, float(weight))
 

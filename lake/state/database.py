@@ -5,10 +5,10 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from lake import audit
 from lake.errors import LakeError, NotFound
@@ -16,6 +16,9 @@ from lake.records import LedgerEntry, Purpose, Run
 from lake.state import schema
 from lake.state.connect import answering, open_engine
 from lake.state.rows import BatchRow, Outcome, SignOffRow, TrialRow
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 
 class State:
@@ -211,7 +214,11 @@ class State:
         connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=update))
 
     def _insert(self, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
-        return sqlite.insert(table) if self._engine.dialect.name == "sqlite" else postgresql.insert(table)
+        if self._engine.dialect.name == "sqlite":
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql  # a third of a second that SQLite need not wait for
+
+        return postgresql.insert(table)
 
 
 def open_state(url: str) -> State:

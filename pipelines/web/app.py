@@ -16,7 +16,7 @@ from pipelines.settings import Settings
 from pipelines.web.access import User
 from pipelines.web.batch import Order, Page, read_batch, show_items, shown_slice
 from pipelines.web.files import docs_file, docs_pages, trial_report
-from pipelines.web.headers import SecurityHeaders
+from pipelines.web.headers import HEADERS, SecurityHeaders
 from pipelines.web.home import read_home, services
 from pipelines.web.hooks import hook_routes
 from pipelines.web.item import read_item_view
@@ -160,4 +160,4 @@ def _handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def broken(request: Request, _error: Exception) -> Response:
-        return refused(request, Refusal(500, "broken"))  # the server logs the traceback
+        return refused(request, Refusal(500, "broken", headers=HEADERS))  # the server logs the traceback

@@ -1,31 +1,23 @@
-"""What every annotation platform promises, on the real server; and what this Label Studio server promises."""
+"""What every annotation platform promises, on the real server."""
 
 # ruff: noqa: F811  a fixture that is imported is also the name of an argument
 
 import json
-import os
-import signal
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
-import httpx
 import pytest
 
 from labeling.answers import choice_to_result
 from labeling.config import LabelConfig
-from labeling.crew import SimulatedAnnotator, answer_through, demo_crew, replay
 from labeling.label_studio import LabelStudioPlatform
 from labeling.label_studio_api import LabelStudioApi
-from labeling.label_studio_rows import read_emails, read_tasks
+from labeling.label_studio_rows import read_tasks
 from labeling.platform import AnnotationPlatform, Pull
-from labeling.server import LocalLabelStudio, free_port
-from lake.errors import PlatformError, PlatformUnreachable, ServiceError
+from lake.errors import PlatformError
 from tests.label_studio_fixture import USERS, VENV, LabelStudioServer, label_studio, project_title  # noqa: F401
+from tests.swallowing_proxy import SwallowingProxy
 from tests.unit.labeling.made import birds, platform_task
 
 pytestmark = pytest.mark.contract
@@ -49,10 +41,6 @@ def project(platform: AnnotationPlatform, project_title: str) -> str:
 def admin(label_studio: LabelStudioServer) -> Iterator[LabelStudioApi]:
     with LabelStudioApi(label_studio.url, token=label_studio.token, timeout_s=30) as api:
         yield api
-
-
-def no_progress(_: int, __: int) -> None:
-    """Show nothing."""
 
 
 def server_ids(api: LabelStudioApi, project: str) -> dict[str, int]:
@@ -107,7 +95,7 @@ def test_a_push_that_was_cut_off_is_completed_without_copies(
     platform: AnnotationPlatform, project: str, label_studio: LabelStudioServer
 ) -> None:
     """The import arrives, its reply does not: as with a kill, a broken line or a proxy that gives up."""
-    with swallowing_proxy(label_studio.url, b"/import?") as url:
+    with SwallowingProxy(label_studio.url, b"/import?") as url:
         behind = LabelStudioPlatform(url, token=label_studio.token, timeout_s=20)
         assert behind.push(project, BATCH) == len(BATCH)
     assert platform.count(project) == len(BATCH)
@@ -242,158 +230,6 @@ def test_tasks_of_other_origin_are_left_alone(
     assert platform.count(project) == 2
 
 
-# The crew
-
-
-def test_six_users_answer_as_themselves(
-    platform: AnnotationPlatform, project: str, label_studio: LabelStudioServer
-) -> None:
-    gold = platform_task("g0", reason="gold", overlap=6)
-    platform.push(project, [*BATCH, gold])
-    crew, seen = demo_crew(CONFIG.classes), list[tuple[int, int]]()
-
-    def work(members: Sequence[SimulatedAnnotator]) -> int:
-        tokens, url = label_studio.tokens, label_studio.url
-        return answer_through(url, tokens, project, CONFIG, members, truth, lambda *now: seen.append(now))
-
-    wanted = 2 * len(BATCH) + 6
-    assert work(crew) == wanted
-    assert seen == [(given, wanted) for given in range(1, wanted + 1)]
-    assert work(crew) == 0
-    answers = platform.pull(project, CONFIG, None).annotations
-    by_name = {one.name: one for one in crew}
-    assert len({(one.task_id, one.annotator) for one in answers}) == len(answers) == wanted
-    for one in answers:
-        assert (one.answer, one.lead_time_s) == by_name[one.annotator].answer(one.item_id, truth(one.item_id))
-    per_task = {task: sum(one.task_id == task for one in answers) for task in ["g0", "t0", "t11"]}
-    assert per_task == {"g0": 6, "t0": 2, "t11": 2}
-
-
-def truth(item_id: str) -> str:
-    return CONFIG.classes[len(item_id) % 3]
-
-
-def test_a_crew_that_was_stopped_goes_on_where_it_was(
-    platform: AnnotationPlatform, project: str, label_studio: LabelStudioServer
-) -> None:
-    platform.push(project, BATCH)
-    crew = demo_crew(CONFIG.classes)
-
-    def stop_early(given: int, _: int) -> None:
-        if given == 7:
-            raise KeyboardInterrupt
-
-    def work(progress: Callable[[int, int], None]) -> int:
-        return answer_through(label_studio.url, label_studio.tokens, project, CONFIG, crew, truth, progress)
-
-    with pytest.raises(KeyboardInterrupt):
-        work(stop_early)
-    given = len(platform.pull(project, CONFIG, None).annotations)
-    assert 7 <= given < 2 * len(BATCH)
-    assert work(no_progress) == 2 * len(BATCH) - given
-    assert len(platform.pull(project, CONFIG, None).annotations) == 2 * len(BATCH)
-
-
-def test_an_answer_whose_reply_was_lost_is_not_doubled(
-    platform: AnnotationPlatform, project: str, label_studio: LabelStudioServer
-) -> None:
-    platform.push(project, BATCH[:4])
-    crew = demo_crew(CONFIG.classes)
-    with swallowing_proxy(label_studio.url, b"/annotations/") as url:
-        answer_through(url, label_studio.tokens, project, CONFIG, crew, truth, no_progress)
-    assert len(platform.pull(project, CONFIG, None).annotations) == 8
-
-
-def test_recorded_votes_are_replayed(
-    platform: AnnotationPlatform, project: str, label_studio: LabelStudioServer
-) -> None:
-    platform.push(project, BATCH[:3])
-    votes = {USERS[0]: {"item t0": "other", "item t1": "sparrow"}, USERS[1]: {"item t0": "麻雀"}}
-    for new in (3, 0):
-        assert replay(label_studio.url, label_studio.tokens, project, CONFIG, votes, no_progress) == new
-    given = {(one.item_id, one.annotator, one.answer) for one in platform.pull(project, CONFIG, None).annotations}
-    assert given == {(item, who, answer) for who, said in votes.items() for item, answer in said.items()}
-
-
-def test_a_member_without_a_token_is_named(label_studio: LabelStudioServer, project: str) -> None:
-    with pytest.raises(PlatformError, match=r"nobody@x\.example has no token"):
-        replay(label_studio.url, label_studio.tokens, project, CONFIG, {"nobody@x.example": {}}, no_progress)
-
-
-# The server
-
-
-def test_it_tells_its_version_and_refuses_a_wrong_token(
-    platform: AnnotationPlatform, label_studio: LabelStudioServer
-) -> None:
-    assert platform.ping().count(".") >= 1
-    for token in ("wrong", "a.b.c"):
-        with pytest.raises(PlatformError, match="TRIALBASE_LABEL_STUDIO_TOKEN") as caught:
-            LabelStudioPlatform(label_studio.url, token=token).ping()
-        assert not isinstance(caught.value, PlatformUnreachable)
-
-
-def test_its_secrets_are_readable_by_their_owner_alone(label_studio: LabelStudioServer) -> None:
-    server = label_studio.server
-    for path in (server.credentials_path, server.data_dir / ".env", server.data_dir / "label_studio.sqlite3"):
-        assert path.stat().st_mode & 0o077 == 0, path
-    assert server.data_dir.stat().st_mode & 0o077 == 0
-
-
-def test_the_administrator_can_log_in_and_annotators_use_tokens(label_studio: LabelStudioServer) -> None:
-    login = label_studio.server.admin_login()
-    with httpx.Client(base_url=label_studio.url, trust_env=False, follow_redirects=True) as browser:
-        browser.get("/user/login/")
-        form = {
-            "email": login["label_studio_email"],
-            "password": login["label_studio_password"],
-            "csrfmiddlewaretoken": browser.cookies["csrftoken"],
-        }
-        assert browser.post("/user/login/", data=form).url.path.startswith("/projects")
-        assert browser.get("/static/images/favicon.ico").status_code == 200
-
-
-def test_it_listens_on_loopback_alone(label_studio: LabelStudioServer) -> None:
-    """As the kernel says: every address that this port listens on is 127.0.0.1."""
-    port = f"{int(label_studio.url.rpartition(':')[2]):04X}"
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    tcp6 = Path("/proc/net/tcp6")
-    rows += [line.split() for line in tcp6.read_text().splitlines()[1:]] if tcp6.exists() else []
-    listening = {row[1].partition(":")[0] for row in rows if row[3] == "0A" and row[1].endswith(f":{port}")}
-    assert listening == {"0100007F"}
-
-
-def test_users_can_be_added_later(label_studio: LabelStudioServer) -> None:
-    tokens = label_studio.server.ensure_users([USERS[0], "gina@simulated.example"])
-    assert tokens[USERS[0]] == label_studio.tokens[USERS[0]]
-    with LabelStudioApi(label_studio.url, token=tokens["gina@simulated.example"], timeout_s=30) as api:
-        assert "gina@simulated.example" in read_emails(api).values()
-
-
-def test_a_server_is_found_again_and_survives_kill_and_restart(tmp_path: Path, label_studio: LabelStudioServer) -> None:
-    """Another object (another process of ours) finds it; after SIGKILL a start brings all of it back."""
-    assert label_studio.server.running()  # and the environment is installed
-    server = LocalLabelStudio(VENV, tmp_path / "data", free_port(), users=USERS[:1]).start()
-    try:
-        platform = LabelStudioPlatform(server.url, token=server.admin_token)
-        project = platform.ensure_project("kept", CONFIG, guideline="", overlap=1)
-        platform.push(project, BATCH)
-        found = LocalLabelStudio(VENV, tmp_path / "data", free_port())
-        assert found.running()
-        assert found.start().url == server.url
-        pid = json.loads((tmp_path / "data" / "server.json").read_text())["pid"]
-        os.kill(pid, signal.SIGKILL)
-        assert not found.running()
-        again = LocalLabelStudio(VENV, tmp_path / "data", int(server.url.rpartition(":")[2])).start()
-        assert LabelStudioPlatform(again.url, token=again.admin_token).push(project, BATCH) == 0
-        with pytest.raises(ServiceError, match="is taken by another program"):
-            LocalLabelStudio(VENV, tmp_path / "other", int(again.url.rpartition(":")[2])).start()
-    finally:
-        LocalLabelStudio(VENV, tmp_path / "data", 1).stop()
-    assert not server.running()
-    server.stop()  # harmless
-
-
 class Mirror:
     """What a caller of `pull` keeps."""
 
@@ -410,68 +246,6 @@ class Mirror:
 
     def answers(self) -> set[tuple[str, str, str]]:
         return {answer for said in self._tasks.values() for answer in said}
-
-
-class swallowing_proxy:  # noqa: N801  read as a context manager
-    """A TCP proxy that passes everything on, but closes on the reply to the first request that holds `marker`."""
-
-    def __init__(self, url: str, marker: bytes) -> None:
-        host, _, port = url.removeprefix("http://").partition(":")
-        self._target, self._marker = (host, int(port)), marker
-        self._swallowed = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._threads: list[threading.Thread] = []
-
-    def __enter__(self) -> str:
-        self._spawn(self._accept)
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(10)
-        assert self._swallowed.is_set()
-
-    def _spawn(self, work: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=work, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self._spawn(self._serve, client)
-
-    def _serve(self, client: socket.socket) -> None:
-        """Pass one connection on until either side ends it."""
-        with client, socket.create_connection(self._target) as server:
-            swallow = False
-            client.settimeout(0.02)
-            server.settimeout(0.02)
-            end = time.monotonic() + 60
-            while time.monotonic() < end:
-                asked, said = _receive(client), _receive(server)
-                if asked == b"" or said == b"":
-                    return
-                if asked and self._marker in asked.split(b"\r\n")[0] and asked.startswith(b"POST"):
-                    swallow = not self._swallowed.is_set()
-                if said and swallow:
-                    self._swallowed.set()
-                    return
-                server.sendall(asked or b"")
-                client.sendall(said or b"")
-
-
-def _receive(side: socket.socket) -> bytes | None:
-    """What came; None when nothing did, b"" when the other side has ended."""
-    try:
-        return side.recv(1 << 16)
-    except TimeoutError:
-        return None
 
 
 def test_the_adapter_has_every_verb(platform: AnnotationPlatform) -> None:

@@ -67,7 +67,7 @@ def test_a_server_that_ends_while_it_starts_shows_its_log(tmp_path: Path) -> Non
     (tmp_path / "mlflow.db").mkdir()  # where the database should be
     server = LocalMLflow(tmp_path, free_port())
     try:
-        with pytest.raises(ServiceError, match="server.log"):
+        with pytest.raises(ServiceError, match=r"server\.log"):
             server.start()
     finally:
         server.stop()

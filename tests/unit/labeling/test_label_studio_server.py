@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from labeling.server import LocalLabelStudio, free_port, locked
+from labeling.label_studio_environment import locked
+from labeling.server import LocalLabelStudio, free_port
 from lake.errors import ServiceError
 
 

@@ -1,4 +1,4 @@
-"""A small real home for the portal's tests: pictures with one odd file name, six simulated annotators, a gate report.
+"""A small real home: pictures with one odd file name, six simulated annotators, a gate report that waits.
 
 Everything but Label Studio is the real thing: people's answers are written where a pull would put them.
 """
@@ -28,7 +28,7 @@ from lake import ids
 from lake.ingest import register
 from lake.records import Annotation, Task, to_table
 from lake.state import Outcome
-from pipelines.resources import open_ports
+from pipelines.ports import open_ports
 from pipelines.settings import Settings, write_private
 from pipelines.web.app import create_app
 from quality.checks import CheckResult, StageFacts

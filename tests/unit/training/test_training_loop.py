@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -127,7 +128,7 @@ def accuracy(trained: Trained, samples: list[Sample]) -> float:
 
     model = Model(trained.network, "image_classifier", trained.shape, CLASSES)
     best = model.probabilities([sample.media for sample in samples]).argmax(axis=1)
-    return sum(CLASSES[number] == s.answer for number, s in zip(best, samples, strict=True)) / len(samples)
+    return float(np.mean([CLASSES[number] == s.answer for number, s in zip(best, samples, strict=True)]))
 
 
 def test_a_loss_that_is_no_number_is_an_error(digits_dir: Path, tmp_path: Path) -> None:
