@@ -32,7 +32,7 @@ bench: .venv/dev.stamp .venv-label-studio/stamp  ## all benchmarks; writes bench
 	$(BIN)/python -m benchmarks all
 
 pictures: .venv/dev.stamp .venv-label-studio/stamp  ## the pictures of the README, from a real demo in a real browser
-	$(BIN)/python -m tests.pictures
+	$(BIN)/python -m tests.e2e.pictures
 
 lock: .venv/dev.stamp                            ## write requirements/*.lock anew
 	$(BIN)/python requirements/lock.py

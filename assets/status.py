@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assets.annotations import count
-from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, TRAINING, TRIAL_INTAKE
+from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, STAGES, TRAINING, TRIAL_INTAKE
 from assets.stage import Work, blocks, kept_checks
 from lake.records import Annotation, Task
 from lake.state import BatchRow
@@ -29,7 +29,8 @@ class Status:
 def status_of(work: Work) -> Status:
     """Read from the lake alone: no server is asked."""
     row = work.lake.state.batch(work.scenario.name, work.batch_name)
-    done = tuple(work.lake.state.outcomes(row.scenario, row.batch))
+    outcomes = work.lake.state.outcomes(row.scenario, row.batch)
+    done = tuple(stage.name for stage in STAGES if stage.name in outcomes)
     waits, says, ready, command = _next(work, row, set(done))
     return Status(row.scenario, row.batch, row.purpose, done, waits, says, ready, command)
 
@@ -89,5 +90,5 @@ def _signing(work: Work, row: BatchRow, run: str) -> tuple[Waiting, str, tuple[s
         return "the loop", f"signed by {signed.by}", TRAINING, run
     if signed is not None and signed.decision == "reject" and signed.report_hash == report.report_hash:
         return "data owner", f"rejected by {signed.by}: {signed.reason}", (), "deliver again, or correct the scenario"
-    flag = "--approve" if report.verdict == "pass" else '--waive --reason "…"'
+    flag = "--approve" if report.verdict == "pass" else '--waive "REASON"'
     return "steward", f"gate: {report.verdict}", (), f"trialbase sign {row.scenario} {row.batch} --as NAME {flag}"

@@ -4,7 +4,9 @@
 the seconds. This sets what the command sets, by the names in `mlflow.server.constants`, and serves.
 """
 
+import contextlib
 import os
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +17,7 @@ HOST = "127.0.0.1"
 def main(arguments: Sequence[str]) -> None:
     """Serve until SIGTERM."""
     database, artifacts, port = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
+    _check(database)
     os.environ.update(
         MLFLOW_DISABLE_TELEMETRY="true",
         DO_NOT_TRACK="true",
@@ -30,6 +33,12 @@ def main(arguments: Sequence[str]) -> None:
     import uvicorn
 
     uvicorn.run("mlflow.server.fastapi_app:app", host=HOST, port=port, log_level="warning")
+
+
+def _check(database: Path) -> None:
+    """Fail now where the database cannot be opened: MLflow itself would try again for minutes."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA schema_version")
 
 
 if __name__ == "__main__":

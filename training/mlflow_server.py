@@ -24,6 +24,7 @@ from training.processes import is_process, spawn_detached, stop_group
 _READY = "/api/2.0/mlflow/experiments/get?experiment_id=0"  # answers when the database is there too
 _START_S = 120.0
 _STOP_GRACE_S = 10.0
+_PORT_S = 3.0
 _LOG_LINES = 15
 
 
@@ -101,15 +102,15 @@ class LocalMLflow:
         return server if server.port == self._port and is_process(server.pid, server.created) else None
 
     def _check_port(self) -> None:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
-            try:
-                probe.bind((HOST, self._port))
-            except OSError as error:
+        """Wait a little for the port: a server that was just killed gives it back a moment after it is gone."""
+        deadline = time.monotonic() + _PORT_S
+        while (error := _bind_error(self._port)) is not None:
+            if time.monotonic() > deadline:
                 raise ServiceError(
                     f"MLflow cannot listen on {HOST}:{self._port}: {error.strerror}",
                     remedy="stop what uses the port, or choose another one for MLflow",
                 ) from error
+            time.sleep(0.05)
 
     def _spawn(self) -> _Server:
         command = [sys.executable, "-P", "-m", "training.mlflow_app"]
@@ -146,6 +147,17 @@ class LocalMLflow:
         with (self._dir / "guard").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _bind_error(port: int) -> OSError | None:
+    """Why a server could not listen there; None when it could."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            return error
+    return None
 
 
 def _answers(url: str) -> bool:

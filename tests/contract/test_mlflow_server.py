@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def test_a_server_that_was_killed_is_started_again(tmp_path: Path) -> None:
         assert process is not None
         os.kill(process.pid, signal.SIGKILL)
         while server._server() is not None:
-            pass
+            time.sleep(0.02)
         assert not server.running
         server.start()
         assert server.running
@@ -63,11 +64,15 @@ def test_a_busy_port_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
             LocalMLflow(tmp_path, int(other.getsockname()[1])).start()
 
 
-def test_a_server_that_ends_while_it_starts_shows_its_log(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").mkdir()  # where the database should be
+@pytest.mark.parametrize("damage", ["a folder", "no database"])
+def test_a_server_that_ends_while_it_starts_shows_its_log(tmp_path: Path, damage: str) -> None:
+    if damage == "a folder":
+        (tmp_path / "mlflow.db").mkdir()
+    else:
+        (tmp_path / "mlflow.db").write_text("no database at all, but something else " * 100)
     server = LocalMLflow(tmp_path, free_port())
     try:
-        with pytest.raises(ServiceError, match=r"server\.log"):
+        with pytest.raises(ServiceError, match=r"(?s)database.*server\.log"):
             server.start()
     finally:
         server.stop()

@@ -25,11 +25,11 @@ class Installation:
     def environment(self, **more: str) -> dict[str, str]:
         return os.environ | FREE_PORTS | {"TRIALBASE_HOME": str(self.home), "COLUMNS": "100"} | more
 
-    def run(self, *words: str, timeout_s: float = 300, **more: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *words: str, timeout_s: float = 300) -> "subprocess.CompletedProcess[str]":
         """A `trialbase` command, as people type it."""
         return subprocess.run(
             [str(BIN / "trialbase"), *words],
-            env=self.environment(**more),
+            env=self.environment(),
             cwd=self.home,
             capture_output=True,
             text=True,
@@ -37,9 +37,9 @@ class Installation:
             check=False,
         )
 
-    def data(self, *words: str, **more: str) -> Any:
+    def data(self, *words: str) -> Any:
         """What a command prints with --json."""
-        done = self.run(*words, "--json", **more)
+        done = self.run(*words, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -58,12 +59,24 @@ def test_six_users_answered_and_the_spammer_weighs_least(demo: Demo) -> None:
 
 def test_nothing_waits_when_the_demo_has_ended(demo: Demo) -> None:
     rows = demo.data("status")
-    assert [one["purpose"] for one in rows] == ["trial", "labeling", "labeling"]
-    assert {one["waits_for"] for one in rows} == {"nobody"}
+    own = [one for one in rows if not one["batch"].startswith("feedback-")]
+    assert [one["purpose"] for one in own] == ["trial", "labeling", "labeling"]
+    assert {one["waits_for"] for one in own} == {"nobody"}
     inbox = list((demo.home / "inbox" / "digits").glob("feedback-*/order.jsonl"))
     assert inbox, "failures ask for the next labeling work"
     for line in inbox[0].read_text().splitlines():
         assert json.loads(line)["reason"] in ("trial failure", "review")
+
+
+def test_the_last_feedback_becomes_a_batch_by_itself(demo: Demo) -> None:
+    """The services are up: a sensor takes the order up, and its tasks reach the annotators."""
+    end = time.monotonic() + 150
+    fresh: list[dict[str, object]] = []
+    while not (fresh and fresh[0]["waits_for"] == "annotators"):
+        assert time.monotonic() < end, f"no batch was opened for the feedback: {fresh}"
+        time.sleep(2)
+        fresh = [one for one in demo.data("status") if one["batch"].startswith("feedback-")]
+    assert fresh[0]["done"] == ["raw_items", "curated_items", "label_tasks"]
 
 
 def test_lineage_answers_both_ways(demo: Demo) -> None:
@@ -118,6 +131,7 @@ def test_the_demo_says_plainly_what_is_simulated(demo: Demo) -> None:
 
 
 def test_running_again_changes_nothing(demo: Demo) -> None:
-    before = (demo.data("ledger"), demo.data("dataset", "list"), demo.data("status"))
-    assert demo.run("run", "digits").returncode == 0
-    assert (demo.data("ledger"), demo.data("dataset", "list"), demo.data("status")) == before
+    before = (demo.data("ledger"), demo.data("dataset", "list"))
+    batch = demo.data("status", "digits")[1]["batch"]
+    assert demo.run("run", "digits", "--batch", batch).returncode == 0
+    assert (demo.data("ledger"), demo.data("dataset", "list")) == before

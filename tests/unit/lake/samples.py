@@ -119,7 +119,7 @@ def deaths(base, step, work):
 """
 
 
-def run_python(code: str, *arguments: str) -> subprocess.Popen[str]:
+def run_python(code: str, *arguments: str, own_group: bool = False) -> subprocess.Popen[str]:
     """A fresh interpreter that runs some code, with helpers for dying at a chosen moment.
 
     mortal(place, n): the process gets SIGKILL just before its n-th act below `place`: an open for writing,
@@ -134,6 +134,7 @@ def run_python(code: str, *arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=own_group,
     )
 
 
