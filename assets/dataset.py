@@ -9,13 +9,12 @@ from assets import suite
 from assets.labels import gate_report
 from assets.stage import Report, Work, blocks, data_docs
 from lake.errors import NotReady
-from lake.records import DatasetVersion, Label, to_table
+from lake.records import DatasetVersion, Label, SignOff, to_table
 from lake.versions import Contents
 from quality.checks import CheckResult, StageFacts
 from quality.expectations import validate
 from quality.gate import GateReport, demand
 from quality.leakage import leaks, split_of
-from quality.signoff import SignOff
 
 
 def run(work: Work) -> Report:
@@ -46,7 +45,7 @@ def run(work: Work) -> Report:
 def signature(work: Work) -> SignOff | None:
     """The newest decision on this batch."""
     rows = work.lake.state.signoffs(work.scenario.name, work.batch_name)
-    return SignOff(**vars(rows[-1])) if rows else None
+    return rows[-1] if rows else None
 
 
 def _batches(work: Work) -> list[str]:

@@ -7,10 +7,9 @@ from assets.dataset import signature
 from assets.labels import GATE, gate_report
 from assets.stage import Work
 from lake.errors import GateError, NotReady
-from lake.records import Decision
-from lake.state import SignOffRow
+from lake.records import Decision, SignOff
 from quality.gate import GateReport
-from quality.signoff import SignOff, check_signature
+from quality.signoff import check_signature
 
 
 def sign(work: Work, *, by: str, role: str, decision: Decision, reason: str, report_hash: str | None) -> SignOff:
@@ -44,7 +43,7 @@ def sign(work: Work, *, by: str, role: str, decision: Decision, reason: str, rep
         if last is not None and dataclasses.replace(last, at=said.at) == said:
             return last
         _refuse_late(work, report, last)
-        work.lake.state.add_signoff(SignOffRow(**vars(said)))
+        work.lake.state.add_signoff(said)
     return said
 
 

@@ -9,8 +9,7 @@ from assets.model import model_of
 from assets.stage import Report, Work
 from lake import ids
 from lake.blobs import replace_text
-from lake.records import Failure, to_table
-from lake.state import TrialRow
+from lake.records import Failure, Trial, to_table
 from quality.trial.compare import Judgement, verdict
 from quality.trial.report import page as html_page
 from quality.trial.report import to_json
@@ -96,10 +95,10 @@ def _keep(
     result: TrialResult,
     judged: Judgement,
     champion: ModelVersion | None,
-) -> TrialRow:
+) -> Trial:
     """Write the failures, the page and the row, in this order."""
     name = model.tag
-    row = TrialRow(
+    row = Trial(
         trial_id=trial_id(name, version),
         scenario=work.scenario.name,
         batch=work.batch_name,

@@ -1,25 +1,17 @@
 """How far annotators agree beyond chance."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from lake.intervals import Interval
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 _NUM_RESAMPLES = 1000
 _SEED = 20110125  # of the resamples: the same votes give the same interval
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 def krippendorff_alpha(votes: IntArray) -> Interval:

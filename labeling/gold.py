@@ -1,12 +1,11 @@
 """Gold: tasks whose answer an expert has given, mixed in to see how far an annotator can be trusted."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from labeling.agreement import Interval
 from lake import ids
+from lake.intervals import wilson
 from lake.records import Annotation
 
 GOLD_SCHEMA = pa.schema(
@@ -47,12 +46,3 @@ def gold_figures(annotations: Sequence[Annotation], gold: Mapping[str, str]) -> 
             }
         )
     return pa.Table.from_pylist(rows, schema=GOLD_SCHEMA)
-
-
-def wilson(num_right: int, num_asked: int) -> Interval:
-    """A share with its 95 % score interval; num_asked > 0. Source: Wilson 1927."""
-    z = 1.959963984540054
-    share = num_right / num_asked
-    centre = (share + z * z / (2 * num_asked)) / (1 + z * z / num_asked)
-    spread = math.sqrt(share * (1 - share) / num_asked + z * z / (4 * num_asked**2)) * z / (1 + z * z / num_asked)
-    return Interval(share, max(0.0, centre - spread), min(1.0, centre + spread))

@@ -1,17 +1,15 @@
 """Label Studio's virtual environment: what its processes know, and the empty database that new servers start from."""
 
-import contextlib
-import fcntl
 import logging
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from labeling.hosting import launch
 from lake import ids
 from lake.errors import ServiceError
+from lake.servers import locked
 
 log = logging.getLogger(__name__)
 
@@ -93,12 +91,3 @@ def carry_out(venv: Path, environment: dict[str, str], *arguments: str) -> None:
         raise ServiceError(
             f"Label Studio's `{arguments[0]}` failed:\n{said}", remedy="mend what it says, or run `make setup`"
         )
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock between processes; the system lets it go when its holder dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

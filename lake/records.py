@@ -176,6 +176,41 @@ class Failure:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One model judged on one version of a suite."""
+
+    trial_id: str  # hash of model and suite version
+    scenario: str
+    batch: str
+    model: str  # registered name/version
+    suite: str  # name@hash
+    accuracy: float
+    worst_slice: str
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    num_failures: int
+    champion: str | None  # whom it challenged, name/version
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SignOff:
+    """One person's decision on one gate report, word for word as its hash names it."""
+
+    scenario: str
+    batch: str
+    report_hash: str
+    by: str
+    role: str
+    decision: Decision
+    reason: str  # a waiver has to give one
+    at: dt.datetime  # UTC
+
+    def __post_init__(self) -> None:
+        if self.at.utcoffset() != dt.timedelta(0):
+            raise ValueError(f"a sign-off needs a time in UTC, not {self.at!r}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class LedgerEntry:
     """One metered event; its key makes a replay add nothing."""
 

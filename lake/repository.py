@@ -21,6 +21,7 @@ _CONFIG = """[core]
 _GIT_OPTIONS = (  # a person's own settings must not change what is committed, or ask for a signature
     "user.name=Trialbase",
     "user.email=trialbase@localhost",
+    "core.hooksPath=/dev/null",
     "core.excludesFile=/dev/null",
     "core.attributesFile=/dev/null",
     "core.autocrlf=false",
@@ -120,21 +121,26 @@ class DatasetRepository:
         if self._remote is None:
             return
         with self._open(LINKS) as repository:
-            if repository.config["remote"].get("storage", {}).get("url") == self._remote:
+            if repository.config.read("repo").get("remote", {}).get("storage", {}).get("url") == self._remote:
                 return
             with repository.config.edit() as config:
                 config["remote"]["storage"] = {"url": self._remote}
                 config["core"]["remote"] = "storage"
-        if self.tags():
-            self._push(all_tags=True)
+        for tag in self.tags():
+            self._push(tag)
         self._save("Set the storage remote")
 
-    def _push(self, *, all_tags: bool = False) -> None:
+    def _push(self, tag: str | None = None) -> None:
+        """The data of a tag, or of the files as they lie here.
+
+        One by one: DVC's own `all_tags` only warns of a tag that it cannot push.
+        """
         from dvc.exceptions import DvcException
 
         try:
             with self._open(LINKS) as repository:
-                repository.push(remote="storage", all_tags=all_tags)
+                revisions = [] if tag is None else [tag]
+                repository.push(remote="storage", revs=revisions, workspace=tag is None)
         except (DvcException, OSError) as error:
             raise LakeError(
                 f"the data was not pushed to {self._remote}: {error}",
@@ -149,7 +155,9 @@ class DatasetRepository:
 
         logging.getLogger("dvc").setLevel(logging.WARNING)
         site = self.path / ".dvc" / "tmp" / "site"  # or DVC would keep its notes outside of the home
-        config = {"core": {"site_cache_dir": str(site)}, "cache": {"type": list(links)}}
+        config: dict[str, Any] = {"core": {"site_cache_dir": str(site)}, "cache": {"type": list(links)}}
+        if self._remote is not None:  # also for tags from before the remote was named
+            config |= {"core": config["core"] | {"remote": "storage"}, "remote": {"storage": {"url": self._remote}}}
         return Repo(str(self.path), rev=tag, config=config)
 
     def _git(self, *arguments: str, told: str | None = None) -> str:

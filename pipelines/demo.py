@@ -105,13 +105,13 @@ def _demo(settings: Settings, begin: float) -> DemoFigures:
     say(f"demo in {settings.root}: annotators, steward and prices are simulated; servers, files and training are real")
     scenario = open_scenario("digits", [])
     with ThreadPoolExecutor(1) as aside:
-        starting = aside.submit(lambda: list(start_all(settings, SERVICES, say)))
+        starting = aside.submit(_start, settings, scenario)
         data = write_deliveries(settings.root / "deliveries")
         _list_faults(data)
         ports = open_ports(settings)
         _take_trial_cases(settings, scenario, ports, data)
         _ingest(scenario, ports, [data.deliveries[0].path], "labeling")
-        services = {one.name: one.url for one in starting.result()}
+        services = starting.result()
     crew = demo_crew(scenario.classes)
     _introduce(crew)
     loops = []
@@ -128,6 +128,13 @@ def _demo(settings: Settings, begin: float) -> DemoFigures:
         str(settings.root),
         "annotators, their minutes, the steward and all prices",
     )
+
+
+def _start(settings: Settings, scenario: Scenario) -> dict[str, str]:
+    """Servers and the crew's users, while files are taken in."""
+    services = {one.name: one.url for one in start_all(settings, SERVICES, say)}
+    label_studio(settings).ensure_users([one.name for one in demo_crew(scenario.classes)])
+    return services
 
 
 def _take_trial_cases(settings: Settings, scenario: Scenario, ports: Ports, data: DemoData) -> None:

@@ -52,14 +52,13 @@ def _platform(settings: Settings) -> AnnotationPlatform:
     from labeling.label_studio import LabelStudioPlatform
 
     url = settings.label_studio_url or settings.service_url("label_studio")
-    secret = settings.label_studio_token
-    token = secret.get_secret_value() if secret else settings.credential("label_studio_token")
+    token = settings.label_studio_token or settings.credentials().label_studio_token
     if url is None or token is None:
         raise PlatformUnreachable(
             "no Label Studio is known to this installation",
             remedy="start one with `trialbase up`, or set TRIALBASE_LABEL_STUDIO_URL and TRIALBASE_LABEL_STUDIO_TOKEN",
         )
-    return LabelStudioPlatform(url, token=token)
+    return LabelStudioPlatform(url, token=token.get_secret_value())
 
 
 def _tracker(settings: Settings) -> Tracker:

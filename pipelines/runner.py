@@ -3,6 +3,7 @@
 import importlib
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,7 +123,9 @@ def materialise_selection(settings: Settings, selection: str, partition: str | N
 
     defs = load_definitions(settings)
     try:
-        chosen = dg.AssetSelection.from_string(selection)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.BetaWarning)  # the selection's own parser uses beta parameters
+            chosen = dg.AssetSelection.from_string(selection)
         job = defs.resolve_implicit_global_asset_job_def()
         keys = chosen.resolve(job.asset_layer.asset_graph)
     except (dg.DagsterError, ValueError) as error:

@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from labeling.hosting.launch import ADMIN
 from labeling.server import LocalLabelStudio
 from lake.blobs import replace_text
 from lake.errors import SettingsError
 from lake.servers import Launch, LocalServer, free_port
+from pipelines.credentials import Account, write_credentials
 from pipelines.runner import dagster_home
-from pipelines.settings import Settings, write_private
+from pipelines.settings import Settings
 from training.mlflow_server import LocalMLflow
 
-ORDER = ("mlflow", "label_studio", "portal", "dagster", "dagster_daemon")
 START_S = 120.0
 
 
@@ -36,11 +38,11 @@ def start_all(
 
     A Label Studio or MLflow elsewhere (settings) is not started here.
     """
-    unknown = [name for name in only or () if name not in ORDER]
+    unknown = [name for name in only or () if name not in SERVERS]
     if unknown:
-        raise SettingsError(f"there is no service {unknown[0]!r}", remedy=f"services are {', '.join(ORDER)}")
+        raise SettingsError(f"there is no service {unknown[0]!r}", remedy=f"services are {', '.join(SERVERS)}")
     _make_credentials(settings)
-    for name in ORDER:
+    for name, server_of in SERVERS.items():
         if only and name not in only:
             continue
         elsewhere = {"label_studio": settings.label_studio_url, "mlflow": settings.mlflow_uri}.get(name)
@@ -48,25 +50,19 @@ def start_all(
             yield Service(name, elsewhere)
             continue
         say(f"starting {name}")
-        url = _START[name](settings)
+        server = server_of(settings)
+        server.start()
+        if isinstance(server, LocalLabelStudio):
+            _keep_login(settings, server)
+        url = server.url or settings.service_url("dagster") or ""  # the daemon's work is seen on Dagster's page
         _note(settings, name, url)
         yield Service(name, url)
 
 
 def stop_all(settings: Settings) -> Iterator[str]:
     """Stop what runs; yields its name."""
-    for name in reversed(ORDER):
-        if name == "label_studio":
-            server = label_studio(settings)
-            ran = server.running()
-            server.stop()
-        elif name == "mlflow":
-            tracker = mlflow(settings)
-            ran = tracker.running
-            tracker.stop()
-        else:
-            ran = _server(settings, name, 0).stop()
-        if ran:
+    for name, server_of in reversed(SERVERS.items()):
+        if server_of(settings).stop():
             yield name
 
 
@@ -86,62 +82,49 @@ def mlflow(settings: Settings) -> LocalMLflow:
     return LocalMLflow(settings.root / "mlflow", _port(settings, "mlflow", settings.mlflow_port))
 
 
-def _start_mlflow(settings: Settings) -> str:
-    server = mlflow(settings)
-    server.start()
-    return server.url
-
-
-def _start_label_studio(settings: Settings) -> str:
-    server = label_studio(settings)
-    server.start()
-    login = json.loads(server.credentials_path.read_text())[ADMIN]
-    known = {"label_studio_user": ADMIN, "label_studio_password": login["password"]}
-    add_credentials(settings, known | {"label_studio_token": login["token"]})
-    return server.url
-
-
-def _start_portal(settings: Settings) -> str:
+def portal(settings: Settings) -> LocalServer:
+    """This installation's portal."""
     port = _port(settings, "portal", settings.portal_port)
     command = [sys.executable, "-m", "pipelines.web", "--port", str(port)]
-    return _start(settings, "portal", port, command, "/healthz")
+    return _server(settings, "portal", port, command, "/healthz")
 
 
-def _start_dagster(settings: Settings) -> str:
+def dagster(settings: Settings) -> LocalServer:
+    """Dagster's pages."""
     port = _port(settings, "dagster", settings.dagster_port)
-    command = [
-        str(Path(sys.executable).parent / "dagster-webserver"),
-        *("--host", "127.0.0.1", "--port", str(port), "--module-name", settings.definitions),
-    ]
-    return _start(settings, "dagster", port, command, "/server_info")
+    options = ("--host", "127.0.0.1", "--port", str(port), "--module-name", settings.definitions)
+    return _server(settings, "dagster", port, [_beside("dagster-webserver"), *options], "/server_info")
 
 
-def _start_daemon(settings: Settings) -> str:
-    command = [
-        str(Path(sys.executable).parent / "dagster-daemon"),
-        *("run", "--module-name", settings.definitions),
-    ]
-    _start(settings, "dagster_daemon", 0, command, None)
-    return settings.service_url("dagster") or ""
+def dagster_daemon(settings: Settings) -> LocalServer:
+    """Dagster's sensors, schedules and queue; it listens nowhere."""
+    command = [_beside("dagster-daemon"), "run", "--module-name", settings.definitions]
+    return _server(settings, "dagster_daemon", 0, command, None)
 
 
-_START: dict[str, Callable[[Settings], str]] = {
-    "mlflow": _start_mlflow,
-    "label_studio": _start_label_studio,
-    "portal": _start_portal,
-    "dagster": _start_dagster,
-    "dagster_daemon": _start_daemon,
+SERVERS: dict[str, Callable[[Settings], LocalServer]] = {  # in the order of their start
+    "mlflow": mlflow,
+    "label_studio": label_studio,
+    "portal": portal,
+    "dagster": dagster,
+    "dagster_daemon": dagster_daemon,
 }
 
 
-def _start(settings: Settings, name: str, port: int, command: list[str], health: str | None) -> str:
-    server = _server(settings, name, port)
-    server.start(Launch(command, _environment(settings), health, START_S))
-    return server.url
+def _server(settings: Settings, name: str, port: int, command: Sequence[str], health: str | None) -> LocalServer:
+    return LocalServer(
+        name,
+        settings.root / "services" / name,
+        port,
+        lambda: Launch(command, _environment(settings), Path.cwd()),
+        health=health,
+        timeout_s=START_S,
+    )
 
 
-def _server(settings: Settings, name: str, port: int) -> LocalServer:
-    return LocalServer(name, settings.root / "services" / name, port)
+def _beside(program: str) -> str:
+    """A program of this environment."""
+    return str(Path(sys.executable).parent / program)
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -161,26 +144,26 @@ def _port(settings: Settings, name: str, wanted: int) -> int:
 
 def _make_credentials(settings: Settings) -> None:
     """What is secret about this installation, made once and kept."""
-    known = read_credentials(settings)
-    fresh: dict[str, object] = {
-        "portal_users": {"steward": {"password": secrets.token_urlsafe(12), "role": "steward"}},
-        "media_secret": secrets.token_hex(32),
-        "webhook_secret": secrets.token_hex(32),
+    known = settings.credentials()
+    made = known.model_copy(
+        update={
+            "portal_users": known.portal_users
+            or {"steward": Account(password=SecretStr(secrets.token_urlsafe(12)), role="steward")},
+            "media_secret": known.media_secret or SecretStr(secrets.token_hex(32)),
+        }
+    )
+    if made != known:
+        write_credentials(settings.credentials_file, made)
+
+
+def _keep_login(settings: Settings, server: LocalLabelStudio) -> None:
+    """Put what opens Label Studio where all credentials are."""
+    login = {
+        "label_studio_user": ADMIN,
+        "label_studio_password": SecretStr(server.admin_password),
+        "label_studio_token": SecretStr(server.admin_token),
     }
-    if fresh.keys() - known.keys():
-        write_private(settings.credentials_file, fresh | known)
-
-
-def read_credentials(settings: Settings) -> dict[str, object]:
-    """All generated credentials."""
-    path = settings.credentials_file
-    found: dict[str, object] = json.loads(path.read_text()) if path.exists() else {}
-    return found
-
-
-def add_credentials(settings: Settings, values: dict[str, str]) -> None:
-    """Keep some more."""
-    write_private(settings.credentials_file, read_credentials(settings) | values)
+    write_credentials(settings.credentials_file, settings.credentials().model_copy(update=login))
 
 
 def _note(settings: Settings, name: str, url: str) -> None:

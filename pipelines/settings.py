@@ -1,7 +1,6 @@
 """Settings: the only reader of the environment."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lake.errors import SettingsError
+from pipelines.credentials import Credentials, read_credentials
 
 
 class Settings(BaseSettings):
@@ -72,10 +72,9 @@ class Settings(BaseSettings):
         url = _read(self.services_file).get(name, {}).get("url")
         return url if isinstance(url, str) else None
 
-    def credential(self, name: str) -> str | None:
-        """A generated credential of a local service."""
-        value = _read(self.credentials_file).get(name)
-        return value if isinstance(value, str) else None
+    def credentials(self) -> Credentials:
+        """The generated credentials of this installation's services."""
+        return read_credentials(self.credentials_file)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -86,13 +85,3 @@ def _read(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise SettingsError(f"{path} is damaged: {error}", remedy="remove it and run `trialbase up` again") from error
     return found if isinstance(found, dict) else {}
-
-
-def write_private(path: Path, values: dict[str, Any]) -> None:
-    """Write a JSON file that only its owner may read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        json.dump(values, file, indent=2)
-    temporary.replace(path)

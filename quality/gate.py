@@ -7,9 +7,9 @@ from typing import Any
 
 from lake.errors import GateError, LakeError, NotReady
 from lake.ids import key
-from lake.records import GateVerdict
+from lake.records import GateVerdict, SignOff
 from quality.checks import STAGES, CheckResult
-from quality.signoff import SignOff, check_signature
+from quality.signoff import check_signature
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,33 +1,13 @@
 """A steward's signature under a gate report. Pure rules; where it is kept is not decided here."""
 
-import dataclasses
-import datetime as dt
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from lake.errors import GateError
-from lake.records import Decision
+from lake.records import SignOff
 
 if TYPE_CHECKING:
     from quality.gate import GateReport
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SignOff:
-    """One person's decision on one report, word for word as its hash names it."""
-
-    scenario: str
-    batch: str
-    report_hash: str
-    by: str
-    role: str
-    decision: Decision
-    reason: str  # a waiver has to give one
-    at: dt.datetime  # UTC
-
-    def __post_init__(self) -> None:
-        if self.at.utcoffset() != dt.timedelta(0):
-            raise ValueError(f"a sign-off needs a time in UTC, not {self.at!r}")
 
 
 def check_signature(report: "GateReport", signoff: SignOff, roles: Collection[str]) -> None:

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 import pytest
 
-from labeling.label_studio_environment import locked
-from labeling.server import LocalLabelStudio, free_port
+from labeling.server import LocalLabelStudio
+from lake.servers import free_port, locked
 
 VENV = Path(__file__).resolve().parents[1] / ".venv-label-studio"
 USERS = tuple(f"{name}@simulated.example" for name in ("ada", "bo", "chen", "dana", "eli", "finn"))

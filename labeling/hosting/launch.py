@@ -103,7 +103,7 @@ def _write_private(path: Path, text: str) -> None:
     new.replace(path)
 
 
-def serve(port: int, workers: int, threads: int) -> None:
+def serve(port: int) -> None:
     """Serve Label Studio on loopback until told to stop."""
     from django.core.wsgi import get_wsgi_application
     from django.urls import get_resolver
@@ -116,8 +116,8 @@ def serve(port: int, workers: int, threads: int) -> None:
         def load_config(self) -> None:
             options: dict[str, object] = {
                 "bind": f"127.0.0.1:{port}",
-                "workers": workers,
-                "threads": threads,
+                "workers": 2,
+                "threads": 4,
                 "worker_class": "gthread",
                 "preload_app": True,
                 "timeout": 300,
@@ -147,19 +147,14 @@ def main() -> None:
     parser.add_argument("emails", nargs="*")
     parser.add_argument("--migrate", action="store_true", help="before serving")
     parser.add_argument("--port", type=int)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=4)
     given = parser.parse_args()
-    if given.action == "serve":
-        running = {"pid": os.getpid(), "port": given.port}
-        _write_private(given.credentials.with_name("server.json"), json.dumps(running))
     set_up()
     if given.action == "migrate" or given.migrate:
         migrate()
     if given.action != "migrate":
         ensure_users(given.emails, given.credentials)
     if given.action == "serve":
-        serve(given.port, given.workers, given.threads)
+        serve(given.port)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ from sqlalchemy.dialects import sqlite
 
 from lake import audit
 from lake.errors import LakeError, NotFound
-from lake.records import LedgerEntry, Purpose, Run
+from lake.records import LedgerEntry, Purpose, Run, SignOff, Trial
 from lake.state import schema
 from lake.state.connect import answering, open_engine
-from lake.state.rows import BatchRow, Outcome, SignOffRow, TrialRow
+from lake.state.rows import BatchRow, Outcome
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
@@ -100,7 +100,7 @@ class State:
 
     # --- decisions
 
-    def add_signoff(self, row: SignOffRow) -> None:
+    def add_signoff(self, row: SignOff) -> None:
         """Record a decision and its audit entry together; the same row again changes nothing."""
         with self._writing() as connection:
             if not self._insert_new(connection, schema.signoffs, [dataclasses.asdict(row)]):
@@ -108,11 +108,11 @@ class State:
             detail = f"{row.decision} report {row.report_hash}; {row.reason}"
             audit.append(connection, row.by, "sign-off", f"{row.scenario}/{row.batch}", detail)
 
-    def signoffs(self, scenario: str, batch: str) -> list[SignOffRow]:
+    def signoffs(self, scenario: str, batch: str) -> list[SignOff]:
         """Decisions on a batch, oldest first."""
         table = schema.signoffs
         query = sa.select(table).where(table.c.scenario == scenario, table.c.batch == batch).order_by(table.c.id)
-        return [SignOffRow(**_without(row, "id")) for row in self._rows(query)]
+        return [SignOff(**_without(row, "id")) for row in self._rows(query)]
 
     def note(self, who: str, action: str, subject: str, detail: str) -> None:
         """Add an audit entry that is not part of another write."""
@@ -172,15 +172,15 @@ class State:
             query = query.where(schema.runs.c.scenario == scenario)
         return [Run(**row) for row in self._rows(query)]
 
-    def put_trial(self, row: TrialRow) -> None:
+    def put_trial(self, row: Trial) -> None:
         with self._writing() as connection:
             self._upsert(connection, schema.trials, dataclasses.asdict(row) | {"reasons": list(row.reasons)})
 
-    def trials(self, scenario: str | None = None) -> list[TrialRow]:
+    def trials(self, scenario: str | None = None) -> list[Trial]:
         query = sa.select(schema.trials).order_by(schema.trials.c.scenario, schema.trials.c.model)
         if scenario is not None:
             query = query.where(schema.trials.c.scenario == scenario)
-        return [TrialRow(**(row | {"reasons": tuple(row["reasons"])})) for row in self._rows(query)]
+        return [Trial(**(row | {"reasons": tuple(row["reasons"])})) for row in self._rows(query)]
 
     def cursor(self, name: str) -> dt.datetime | None:
         rows = self._rows(sa.select(schema.cursors).where(schema.cursors.c.name == name))

@@ -1,10 +1,10 @@
-"""Typed rows of the state database."""
+"""Rows of the state database that are no records: nothing but the state holds them."""
 
 import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 
-from lake.records import Decision, Purpose, Verdict
+from lake.records import Purpose
 
 Fact = str | int | float | bool | None
 
@@ -29,34 +29,3 @@ class Outcome:
     batch: str
     stage: str
     summary: Mapping[str, Fact]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SignOffRow:
-    """One decision of a person on one quality report."""
-
-    scenario: str
-    batch: str
-    report_hash: str
-    by: str
-    role: str
-    decision: Decision
-    reason: str
-    at: dt.datetime
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TrialRow:
-    """One model judged on one suite."""
-
-    trial_id: str
-    scenario: str
-    batch: str
-    model: str
-    suite: str
-    accuracy: float
-    worst_slice: str
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    num_failures: int
-    champion: str | None

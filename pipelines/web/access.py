@@ -1,4 +1,4 @@
-"""Who may see and who may sign: HTTP Basic, form tokens, signed links, and the credentials behind them."""
+"""Who may see and who may sign: HTTP Basic, form tokens, signed links."""
 
 import base64
 import binascii
@@ -6,50 +6,13 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import Literal
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import SecretStr
 
-from lake.errors import SettingsError
+from pipelines.credentials import Role
 from pipelines.settings import Settings
 from pipelines.web.refusal import Refusal
-
-Role = Literal["steward", "viewer"]
-
-
-class Account(BaseModel):
-    """One user of the portal, as `trialbase up` wrote it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    password: SecretStr = Field(min_length=1)
-    role: Role
-
-
-class Credentials(BaseModel):
-    """The part of credentials.json that the portal needs; other services keep theirs beside it."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    portal_users: dict[str, Account] = {}
-    media_secret: SecretStr | None = Field(default=None, min_length=16)
-    webhook_secret: SecretStr | None = Field(default=None, min_length=16)
-
-
-def read_credentials(settings: Settings) -> Credentials:
-    """The credentials as they are now; none where `trialbase up` never ran. Raises SettingsError."""
-    path = settings.credentials_file
-    try:
-        return Credentials.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return Credentials()
-    except (OSError, ValidationError) as error:
-        # the message of a ValidationError would quote what the file holds
-        raise SettingsError(
-            f"{path} cannot be used as credentials of the portal ({type(error).__name__})",
-            remedy="remove it and run `trialbase up` again: it writes a new one",
-        ) from error
 
 
 @dataclass(frozen=True)
@@ -74,7 +37,7 @@ class Guard:
     def user(self, request: Request) -> User:
         """Who is logged in. Raises a Refusal (401) for anyone else."""
         name, password = _basic(request.headers.get("authorization", ""))
-        accounts = read_credentials(self._settings).portal_users
+        accounts = self._settings.credentials().portal_users
         account = accounts.get(name)
         due = account.password.get_secret_value() if account else secrets.token_hex(16)
         right = same(password, due)  # asked for unknown names too

@@ -18,7 +18,6 @@ from pipelines.web.batch import Order, Page, read_batch, show_items, shown_slice
 from pipelines.web.files import docs_file, docs_pages, trial_report
 from pipelines.web.headers import HEADERS, SecurityHeaders
 from pipelines.web.home import read_home, services
-from pipelines.web.hooks import hook_routes
 from pipelines.web.item import read_item_view
 from pipelines.web.media import media_link, media_routes
 from pipelines.web.pages import STATIC, render
@@ -39,7 +38,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(_page_routes(portal))
     app.include_router(_document_routes(portal))
     app.include_router(media_routes(settings, portal.guard, portal.items))
-    app.include_router(hook_routes(settings))
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_middleware(SecurityHeaders)
     _handle_errors(app)

@@ -12,8 +12,8 @@ from assets.sign import committed, present_report
 from assets.stage import Fact, Work, data_docs
 from assets.status import Status, status_of
 from assets.trial import report_path
-from lake.records import Annotation, Label, from_table
-from lake.state import BatchRow, SignOffRow
+from lake.records import Annotation, Label, SignOff, from_table
+from lake.state import BatchRow
 from lake.store import Batch
 from pipelines.web.items import Found, Items
 from quality.expectations import docs_index
@@ -105,7 +105,7 @@ class BatchView:
     order: Order
     annotators: tuple[AnnotatorRow, ...]
     short_names: Mapping[str, str]  # of annotators
-    signoffs: tuple[SignOffRow, ...]  # newest first
+    signoffs: tuple[SignOff, ...]  # newest first
     version: str | None
     trial: Mapping[str, Fact] | None
     has_docs: bool

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from lake.errors import SettingsError
 from pipelines.settings import Settings
-from pipelines.web.access import Guard, media_signature, read_credentials, same
+from pipelines.web.access import Guard, media_signature, same
 from pipelines.web.items import Found, Items
 from pipelines.web.refusal import Refusal
 
@@ -18,7 +18,7 @@ _A_YEAR_S = 31_536_000
 def media_link(settings: Settings, scenario: str, item_id: str) -> str:
     """An address of an item's bytes that opens without a login. Raises SettingsError."""
     base = settings.media_url or settings.service_url("portal")
-    secret = read_credentials(settings).media_secret
+    secret = settings.credentials().media_secret
     if base is None or secret is None:
         raise SettingsError(
             "no portal is known that could show media to annotators",
@@ -64,7 +64,7 @@ def wanted_bytes(header: str | None, size: int) -> range | None:
 
 
 def _check_link(settings: Settings, scenario: str, item_id: str, sig: str) -> None:
-    secret = read_credentials(settings).media_secret
+    secret = settings.credentials().media_secret
     if secret is None or not same(sig, media_signature(secret, scenario, item_id)):
         raise Refusal(403, "link")
 

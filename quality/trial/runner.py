@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from lake.errors import SpecError
+from lake.intervals import wilson
 from lake.records import Failure, SliceMetric
 from quality.spec import SliceSpec, SuiteSpec
 from quality.trial.suite import Case, suite_version
@@ -23,7 +24,6 @@ OUTCOMES = pa.schema(
 )
 WRONG_CLASS, NO_PREDICTION, SEVERAL = "wrong class", "no prediction", "several predictions"
 UNKNOWN_CLASS, NO_PROBABILITY = "unknown class", "confidence is not a probability"
-_Z95 = 1.959963984540054
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,20 +78,6 @@ def summarise(outcomes: pa.Table, suite: SuiteSpec) -> TrialResult:
         failures=tuple(_failure(row) for row in rows if row["reason"]),
         outcomes=outcomes,
     )
-
-
-def wilson(num_right: int, num_cases: int) -> tuple[float, float]:
-    """The 95 % interval of a share; (0, 1) without cases.
-
-    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
-    """
-    if not num_cases:
-        return 0.0, 1.0
-    share, z2 = num_right / num_cases, _Z95**2
-    centre = (share + z2 / (2 * num_cases)) / (1 + z2 / num_cases)
-    half = math.sqrt(share * (1 - share) / num_cases + z2 / (4 * num_cases**2)) * _Z95 / (1 + z2 / num_cases)
-    low = 0.0 if num_right == 0 else max(0.0, centre - half)
-    return low, 1.0 if num_right == num_cases else min(1.0, centre + half)
 
 
 def _by_item(predictions: pa.Table) -> dict[str, list[tuple[object, object]]]:
@@ -154,9 +140,9 @@ def _slice_metrics(rows: Sequence[Mapping[str, object]], specs: Sequence[SliceSp
 
 
 def _metric(name: str, num_right: int, num_cases: int) -> SliceMetric:
-    low, high = wilson(num_right, num_cases)
-    accuracy = num_right / num_cases if num_cases else 0.0
-    return SliceMetric(name=name, num_cases=num_cases, accuracy=accuracy, low=low, high=high)
+    share = wilson(num_right, num_cases)
+    accuracy = share.value if num_cases else 0.0
+    return SliceMetric(name=name, num_cases=num_cases, accuracy=accuracy, low=share.low, high=share.high)
 
 
 def _failure(row: Mapping[str, object]) -> Failure:

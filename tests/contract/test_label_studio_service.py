@@ -1,13 +1,10 @@
-"""What our own Label Studio server promises, on the real one."""
+"""What our own Label Studio promises beyond what every server of ours does (test_local_servers.py)."""
 
 # ruff: noqa: F811  a fixture that is imported is also the name of an argument
 
-import json
 import os
 import shutil
-import signal
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import DEVNULL, run
@@ -16,11 +13,13 @@ import httpx
 import pytest
 
 from labeling.crew import answer_through, demo_crew
+from labeling.hosting.launch import ADMIN
 from labeling.label_studio import LabelStudioPlatform
 from labeling.label_studio_api import LabelStudioApi
 from labeling.label_studio_rows import read_emails
-from labeling.server import LocalLabelStudio, free_port
-from lake.errors import PlatformError, PlatformUnreachable, ServiceError
+from labeling.server import LocalLabelStudio
+from lake.errors import PlatformError, PlatformUnreachable
+from lake.servers import free_port
 from tests.label_studio_fixture import USERS, VENV, LabelStudioServer, label_studio  # noqa: F401
 from tests.unit.labeling.made import birds, platform_task
 
@@ -43,22 +42,21 @@ def test_it_tells_its_version_and_refuses_a_wrong_token(
 
 def test_its_secrets_are_readable_by_their_owner_alone(label_studio: LabelStudioServer) -> None:
     server = label_studio.server
-    for path in (server.credentials_path, server.data_dir / ".env", server.data_dir / "label_studio.sqlite3"):
+    for path in (server.credentials_path, server.folder / ".env", server.folder / "label_studio.sqlite3"):
         assert path.stat().st_mode & 0o077 == 0, path
-    assert server.data_dir.stat().st_mode & 0o077 == 0
+    assert server.folder.stat().st_mode & 0o077 == 0
 
 
 def test_the_administrator_can_log_in_and_annotators_use_tokens(label_studio: LabelStudioServer) -> None:
-    login = label_studio.server.admin_login()
     with httpx.Client(base_url=label_studio.url, trust_env=False, follow_redirects=True) as browser:
         browser.get("/user/login/")
         form = {
-            "email": login["label_studio_email"],
-            "password": login["label_studio_password"],
+            "email": ADMIN,
+            "password": label_studio.server.admin_password,
             "csrfmiddlewaretoken": browser.cookies["csrftoken"],
         }
         browser.post("/user/login/", data=form)
-        assert browser.get("/api/current-user/whoami").json()["email"] == login["label_studio_email"]
+        assert browser.get("/api/current-user/whoami").json()["email"] == ADMIN
         assert browser.get("/static/images/favicon.ico").status_code == 200
 
 
@@ -77,32 +75,6 @@ def test_users_can_be_added_later(label_studio: LabelStudioServer) -> None:
     assert tokens[USERS[0]] == label_studio.tokens[USERS[0]]
     with LabelStudioApi(label_studio.url, token=tokens["gina@simulated.example"], timeout_s=30) as api:
         assert "gina@simulated.example" in read_emails(api).values()
-
-
-def test_a_server_is_found_again_and_survives_kill_and_restart(tmp_path: Path, label_studio: LabelStudioServer) -> None:
-    """Another object (another process of ours) finds it; after SIGKILL a start brings all of it back."""
-    assert label_studio.server.running()  # and the environment is installed
-    server = LocalLabelStudio(VENV, tmp_path / "data", free_port(), users=USERS[:1]).start()
-    try:
-        platform = LabelStudioPlatform(server.url, token=server.admin_token)
-        project = platform.ensure_project("kept", CONFIG, guideline="", overlap=1)
-        platform.push(project, BATCH)
-        found = LocalLabelStudio(VENV, tmp_path / "data", free_port())
-        assert found.running()
-        assert found.start().url == server.url
-        pid = json.loads((tmp_path / "data" / "server.json").read_text())["pid"]
-        os.kill(pid, signal.SIGKILL)
-        end = time.monotonic() + 10
-        while found.running():
-            assert time.monotonic() < end
-        again = LocalLabelStudio(VENV, tmp_path / "data", int(server.url.rpartition(":")[2])).start()
-        assert LabelStudioPlatform(again.url, token=again.admin_token).push(project, BATCH) == 0
-        with pytest.raises(ServiceError, match="is taken by another program"):
-            LocalLabelStudio(VENV, tmp_path / "other", int(again.url.rpartition(":")[2])).start()
-    finally:
-        LocalLabelStudio(VENV, tmp_path / "data", 1).stop()
-    assert not server.running()
-    server.stop()  # harmless
 
 
 @pytest.fixture
@@ -137,7 +109,8 @@ def test_a_team_keeps_its_answers_in_postgresql(tmp_path: Path, postgres: str, l
     assert label_studio.server.running()  # and the environment is installed
     crew = demo_crew(CONFIG.classes)
     users = [one.name for one in crew]
-    server = LocalLabelStudio(VENV, tmp_path / "data", free_port(), users=users, database_url=postgres).start()
+    server = LocalLabelStudio(VENV, tmp_path / "data", free_port(), users=users, database_url=postgres)
+    server.start()
     try:
         platform = LabelStudioPlatform(server.url, token=server.admin_token)
         project = platform.ensure_project("team", CONFIG, guideline="", overlap=3)
@@ -147,6 +120,6 @@ def test_a_team_keeps_its_answers_in_postgresql(tmp_path: Path, postgres: str, l
             server.url, tokens, project, CONFIG, crew, lambda _: CONFIG.classes[0], lambda _, __: None
         )
         assert answered == len(platform.pull(project, CONFIG, None).annotations) == 2 * len(BATCH)
-        assert not (server.data_dir / "label_studio.sqlite3").exists()
+        assert not (server.folder / "label_studio.sqlite3").exists()
     finally:
         server.stop()

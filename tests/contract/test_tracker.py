@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lake.errors import TrackerError
+from lake.servers import free_port
 from tests.datasets import digits
 from training.mlflow_server import LocalMLflow
 from training.results import Metric
@@ -19,13 +19,6 @@ from training.tracking import MLflowTracker, ModelVersion
 pytestmark = pytest.mark.contract
 CLASSES = tuple("0123456789")
 ROWS = [Metric(step=step, epoch=step, name=name, value=step / 7) for step in range(1, 800) for name in ("loss", "acc")]
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from random import Random
 
 import uvicorn
 from PIL import Image, ImageDraw
+from pydantic import SecretStr
 
 from assets.annotations import count
 from assets.labels import GATE
@@ -28,8 +29,9 @@ from lake import ids
 from lake.ingest import register
 from lake.records import Annotation, Task, to_table
 from lake.state import Outcome
+from pipelines.credentials import Account, Credentials, Role, write_credentials
 from pipelines.ports import open_ports
-from pipelines.settings import Settings, write_private
+from pipelines.settings import Settings
 from pipelines.web.app import create_app
 from quality.checks import CheckResult, StageFacts
 from quality.expectations import validate
@@ -42,7 +44,6 @@ ODD_TEXT = "<script>alert('text')</script> 你好，世界"
 CLASSES = ("circle", "square", ODD_CLASS)
 PASSWORDS = {"sofia": "s1gns-Ü", "victor": "l00ks", "mara": "also-signs"}
 MEDIA_SECRET = "media-secret-of-the-tests"
-HOOK_SECRET = "hook-secret-of-the-tests"
 _START = dt.datetime(2026, 3, 2, 9, 0, tzinfo=dt.UTC)
 
 _YAML = """\
@@ -102,19 +103,10 @@ def build_home(home: Path) -> None:
     """Two scenarios; a batch of pictures that waits for a steward, and a batch of texts just taken in."""
     _write_scenario(home, SCENARIO, "Shapes", "image")
     _write_scenario(home, "phrases", "Phrases", "text")
-    write_private(
-        home / "credentials.json",
-        {
-            "portal_users": {
-                "sofia": {"password": PASSWORDS["sofia"], "role": "steward"},
-                "mara": {"password": PASSWORDS["mara"], "role": "steward"},
-                "victor": {"password": PASSWORDS["victor"], "role": "viewer"},
-            },
-            "media_secret": MEDIA_SECRET,
-            "webhook_secret": HOOK_SECRET,
-            "label_studio_token": "not of the portal",
-        },
-    )
+    roles: dict[str, Role] = {"sofia": "steward", "mara": "steward", "victor": "viewer"}
+    users = {name: Account(password=SecretStr(PASSWORDS[name]), role=role) for name, role in roles.items()}
+    made = Credentials(portal_users=users, media_secret=SecretStr(MEDIA_SECRET), label_studio_token=SecretStr("other"))
+    write_credentials(settings_of(home).credentials_file, made)
     truth = _deliver_pictures(home / "inbox" / "first pictures")
     texts = home / "inbox" / "texts"
     texts.mkdir(parents=True)

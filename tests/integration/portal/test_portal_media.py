@@ -1,4 +1,4 @@
-"""Items' bytes over HTTP, and hints from Label Studio."""
+"""Items' bytes over HTTP."""
 
 from pathlib import Path
 
@@ -8,11 +8,7 @@ import pytest
 from assets.stage import Work
 from lake.errors import SettingsError
 from pipelines.web.app import media_link
-from tests.integration.portal.home import (
-    HOOK_SECRET,
-    SCENARIO,
-    settings_of,
-)
+from tests.integration.portal.home import SCENARIO, settings_of
 
 pytestmark = pytest.mark.integration
 
@@ -70,20 +66,3 @@ def test_media_are_kept_by_browsers(reading: httpx.Client, batch: Work) -> None:
     head = reading.head(address)
     assert (head.headers["content-length"], head.content) == (str(row["length"]), b"")
     assert reading.get(address, headers={"If-None-Match": head.headers["etag"]}).status_code == 304
-
-
-def test_a_webhook_leaves_a_hint(home: Path, client: httpx.Client) -> None:
-    address = client.base_url.join("/webhooks/label-studio")
-    for secret in (b"", b"wrong", "ü".encode()):
-        assert httpx.post(address, headers=[(b"X-Trialbase-Secret", secret)], trust_env=False).status_code == 403
-    assert not (home / "hints").exists()
-    for scenario in (SCENARIO, "../../outside", None):
-        response = httpx.post(
-            address,
-            params={"scenario": scenario} if scenario else {},
-            headers={"X-Trialbase-Secret": HOOK_SECRET},
-            content=b"x" * 3_000_000,  # it is not read, so it need not be anything
-            trust_env=False,
-        )
-        assert response.status_code == 204
-    assert sorted(path.name for path in (home / "hints").iterdir()) == ["any", SCENARIO]

@@ -1,8 +1,6 @@
 """labeling/gold.py: who gets which hidden tasks, and how they did."""
 
-import pytest
-
-from labeling.gold import GOLD_SCHEMA, choose_gold, gold_figures, wilson
+from labeling.gold import GOLD_SCHEMA, choose_gold, gold_figures
 from tests.unit.labeling.made import annotation
 
 GOLD = {f"item {i}": "sparrow" for i in range(40)}
@@ -35,13 +33,3 @@ def test_every_annotator_is_counted_on_gold_alone() -> None:
         {"annotator": "bo", "num_answers": 2, "num_correct": 1, "accuracy": 0.5},
     ]
     assert gold_figures([], GOLD).num_rows == 0
-
-
-@pytest.mark.parametrize(
-    ("right", "asked", "low", "high"),
-    [(8, 10, 0.4901625, 0.9433178), (0, 10, 0.0, 0.2775328), (10, 10, 0.7224672, 1.0)],
-)
-def test_the_interval_is_wilsons(right: int, asked: int, low: float, high: float) -> None:
-    share = wilson(right, asked)
-    assert share.low == pytest.approx(low, abs=1e-6)
-    assert share.high == pytest.approx(high, abs=1e-6)

@@ -9,8 +9,8 @@ import pytest
 
 from labeling.label_studio import LabelStudioPlatform
 from labeling.label_studio_api import LabelStudioApi
-from labeling.server import free_port
 from lake.errors import PlatformError, PlatformUnreachable
+from lake.servers import free_port
 
 PAT = "header.payload.signature"
 

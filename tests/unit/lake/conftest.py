@@ -1,11 +1,15 @@
-"""An empty lake on this machine's disk."""
+"""An empty lake on this machine's disk; and property tests that a busy machine does not fail."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from lake.store import Lake
+
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture

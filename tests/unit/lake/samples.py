@@ -99,23 +99,29 @@ def mortal(place, due):
                 os.kill(os.getpid(), signal.SIGKILL)
     sys.addaudithook(watch)
 
-def live(home, due, work):
+def live(home, due, work, before):
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
+            before(home)
             mortal(home, due)
             work(home)
-            os._exit(acts)
+            os.write(writer, str(acts).encode())
+            os._exit(0)
         except BaseException:
             traceback.print_exc()
-            os._exit(255)
-    return os.waitpid(child, 0)[1]
+            os._exit(1)
+    os.close(writer)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with os.fdopen(reader) as told:
+        return code, int(told.read() or 0)
 
-def deaths(base, step, work):
-    lived = live(f"{base}/0", 0, work)
-    print(0, lived)
-    for due in range(1, os.waitstatus_to_exitcode(lived) + 1, step):
-        print(due, live(f"{base}/{due}", due, work), flush=True)
+def deaths(base, step, work, before=lambda home: None):
+    code, count = live(f"{base}/0", 0, work, before)
+    print(0, code)
+    for due in range(1, count + 1, step):
+        print(due, live(f"{base}/{due}", due, work, before)[0], flush=True)
 """
 
 
@@ -124,8 +130,8 @@ def run_python(code: str, *arguments: str, own_group: bool = False) -> subproces
 
     mortal(place, n): the process gets SIGKILL just before its n-th act below `place`: an open for writing,
     a rename, link, removal, new folder or child process. 0 for never.
-    deaths(base, step, work): `work(home)` in a process that lives (home `base/0`), then in one for each
-    step-th of its acts n, which dies there (home `base/n`).
+    deaths(base, step, work, before): `work(home)` in a process that lives (home `base/0`), then in one for
+    each step-th of its acts n, which dies there (home `base/n`); `before(home)` makes each home ready.
     """
     return subprocess.Popen(
         [sys.executable, "-c", _PRELUDE + code, *arguments],
@@ -139,12 +145,12 @@ def run_python(code: str, *arguments: str, own_group: bool = False) -> subproces
 
 
 def die_everywhere(code: str, base: Path, *arguments: str, step: int = 1) -> list[Path]:
-    """Run `deaths` on the function `work` of some code; the homes of those that died, in their order."""
-    end = "\ndeaths(sys.argv[1], int(sys.argv[2]), work)\n"
+    """Call `deaths` after some code that defines `work` and may define `before`; the homes of the dead, in order."""
+    end = "\ndeaths(sys.argv[1], int(sys.argv[2]), work, globals().get('before', lambda home: None))\n"
     process = run_python(code + end, str(base), str(step), *arguments)
     out, problems = process.communicate(timeout=300)
-    ends = {int(due): os.waitstatus_to_exitcode(int(status)) for due, status in map(str.split, out.splitlines())}
+    ends = {int(due): int(code) for due, code in map(str.split, out.splitlines())}
     assert process.returncode == 0, problems
-    assert ends.pop(0) in range(1, 255), problems
+    assert ends.pop(0) == 0, problems
     assert set(ends.values()) == {-signal.SIGKILL}, problems
     return [base / str(due) for due in ends]

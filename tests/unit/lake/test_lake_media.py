@@ -119,7 +119,7 @@ SEEDS = [
 ] + [(animation("GIF", 3), "x.gif"), (animation("PNG", 3), "x.png"), (animation("WEBP", 3), "x.webp")]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     st.sampled_from(SEEDS),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=8),
@@ -140,7 +140,7 @@ def test_mutated_pictures_are_taken_or_refused_and_nothing_else(
     assert verdict(mutated, seed[1]) == found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300), st.sampled_from(["x.png", "x.jpg", "x.txt", "x", "x.gif", "x.tif"]))
 def test_any_bytes_are_taken_or_refused(data: bytes, name: str) -> None:
     found = verdict(data, name)

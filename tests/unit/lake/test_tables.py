@@ -19,7 +19,7 @@ ROWS = st.lists(
 SHAPE = pa.schema([("a", pa.string()), ("b", pa.list_(pa.int64()))])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(ROWS, st.integers(0, 20))
 def test_equal_tables_are_equal_bytes_however_they_were_put_together(rows: list[dict[str, object]], cut: int) -> None:
     whole = pa.Table.from_pylist(rows, schema=SHAPE)

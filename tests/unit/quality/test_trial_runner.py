@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lake.errors import SpecError
 from quality.spec import SliceSpec
-from quality.trial.runner import run_trial, summarise, wilson
+from quality.trial.runner import run_trial, summarise
 from quality.trial.suite import Case, suite_version
 from tests.unit.quality.trials import Answer, answered, cases, predictions, suite
 
@@ -96,23 +96,6 @@ def test_a_slice_by_an_unknown_probe_names_the_known_ones() -> None:
     loud = suite(slices=(SliceSpec(name="loud", by="probe_loudness", low=1),))
     with pytest.raises(SpecError, match=r"probe_loudness(.|\n)*expected, probe_brightness"):
         run_trial(cases("0"), answered("0"), loud)
-
-
-def test_the_interval_is_wilsons() -> None:
-    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)  # Newcombe 1998
-    assert wilson(0, 10) == pytest.approx((0, 0.2775), abs=1e-4)
-    assert wilson(10, 10)[1] == 1
-
-
-@given(st.integers(0, 500), st.integers(1, 500))
-def test_the_interval_holds_the_share_and_agrees_with_scipy(num_right: int, num_more: int) -> None:
-    from scipy.stats import binomtest
-
-    total = num_right + num_more
-    low, high = wilson(num_right, total)
-    assert 0 <= low <= num_right / total <= high <= 1
-    peer = binomtest(num_right, total).proportion_ci(0.95, method="wilson")
-    assert (low, high) == pytest.approx((peer.low, peer.high), abs=1e-12)
 
 
 def test_a_suite_has_another_version_when_a_case_or_a_threshold_changes() -> None:
