@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from assets.stage import Fact, Report, Work, data_docs
 from labeling.agreement import krippendorff_alpha
 from labeling.gold import gold_figures
-from labeling.platform import Pull, current_votes
+from labeling.platform import Pull, by_arrival, current_votes
 from lake import tables
 from lake.errors import NotReady
 from lake.ledger import answer_entry
@@ -133,20 +133,38 @@ def _merged(before: pa.Table, pull: Pull) -> pa.Table:
 
 
 def _pay(work: Work, annotations: Sequence[Annotation]) -> None:
-    price = work.scenario.spec.labeling.price
-    work.lake.state.post(
-        answer_entry(
-            scenario=work.scenario.name,
-            batch=work.batch_name,
-            task_id=one.task_id,
-            annotator=one.annotator,
-            at=one.updated_at,
-            price=price.per_answer,
-            currency=price.currency,
+    """Each answer once, booked under the batch that asked for it, whichever batch pulls it."""
+    price, asked = work.scenario.spec.labeling.price, _asked(work)
+    given: dict[str, list[str]] = {}
+    entries = []
+    for one in by_arrival([one for one in annotations if not one.cancelled]):
+        people = given.setdefault(one.task_id, [])
+        if one.annotator in people:
+            continue
+        orders = asked.get(one.task_id, [(work.batch_name, 0)])
+        batch = next((batch for batch, overlap in orders if len(people) < overlap), orders[-1][0])
+        people.append(one.annotator)
+        entries.append(
+            answer_entry(
+                scenario=work.scenario.name,
+                batch=batch,
+                task_id=one.task_id,
+                annotator=one.annotator,
+                at=one.updated_at,
+                price=price.per_answer,
+                currency=price.currency,
+            )
         )
-        for one in annotations
-        if not one.cancelled
-    )
+    work.lake.state.post(entries)
+
+
+def _asked(work: Work) -> dict[str, list[tuple[str, int]]]:
+    """task_id -> the batches that asked for it, the first one first, with the overlap that each wants."""
+    asked: dict[str, list[tuple[str, int]]] = {}
+    for batch in work.lake.batches(work.scenario.name, purpose="labeling"):
+        for task in batch.records("tasks", Task) if batch.has("tasks") else []:
+            asked.setdefault(task.task_id, []).append((batch.name, task.overlap))
+    return asked
 
 
 def of_batch(work: Work, tasks: Sequence[Task]) -> list[Annotation]:

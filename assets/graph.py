@@ -54,7 +54,7 @@ def _asset(scenario: Scenario, stage: Stage) -> dg.AssetsDefinition:
             report = carry_out(stage, work)
         except TrialbaseError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
-        yield dg.MaterializeResult(metadata=_metadata(report))
+        yield dg.MaterializeResult(metadata=metadata_of(report))
         if stage.checked:
             yield _check_result(key, report)
 
@@ -65,7 +65,8 @@ def _owner(owner: str) -> str:
     return owner if "@" in owner else f"team:{owner}"
 
 
-def _metadata(report: Report) -> dict[str, dg.MetadataValue]:
+def metadata_of(report: Report) -> dict[str, dg.MetadataValue]:
+    """A stage's report as Dagster shows it."""
     shown = {name: _value(value) for name, value in report.summary.items()}
     if report.preview is not None and report.preview.num_rows:
         shown["preview"] = dg.MetadataValue.md(markdown_table(report.preview.slice(0, 8).to_pylist()))

@@ -7,6 +7,7 @@ import numpy as np
 from assets.stage import Report, Work, data_docs, kept_checks
 from labeling.consensus.classes import Consensus, agree
 from labeling.gold import gold_figures
+from lake.errors import NotReady
 from lake.records import Annotation, Label, to_table
 from quality.checks import CheckResult, StageFacts
 from quality.expectations import validate
@@ -41,7 +42,12 @@ def run(work: Work) -> Report:
 
 
 def gate_report(work: Work) -> GateReport:
-    """The batch's gate report as `labels` left it. Raises NotFound."""
+    """The batch's gate report as `labels` left it. Raises NotReady."""
+    if not work.lake.blobs.exists(work.batch.path(GATE)):
+        raise NotReady(
+            f"batch {work.batch_name} has no quality report yet: it is made with its labels",
+            remedy=f"`trialbase status {work.scenario.name}` tells who is waited for",
+        )
     return from_json(work.lake.blobs.read(work.batch.path(GATE)).decode())
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assets.annotations import count
-from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, STAGES, TRAINING, TRIAL_INTAKE
+from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, SEGMENTS, STAGES, TRAINING, TRIAL_INTAKE
 from assets.stage import Work, blocks, kept_checks
 from lake.records import Annotation, Task
 from lake.state import BatchRow
@@ -35,15 +35,12 @@ def status_of(work: Work) -> Status:
     return Status(row.scenario, row.batch, row.purpose, done, waits, says, ready, command)
 
 
-def statuses(work_of_scenario: list[Work]) -> list[Status]:
-    return [status_of(work) for work in work_of_scenario]
-
-
 def _next(work: Work, row: BatchRow, done: set[str]) -> tuple[Waiting, str, tuple[str, ...], str]:
     run = f"trialbase run {row.scenario}"
-    blocked = _blocked(work, done)
+    blocked, stage = _blocked(work, done)
     if blocked:
-        return "data owner", f"blocked: {blocked}", (), f"mend the delivery or scenario.yaml, then {run}"
+        again = tuple(name for segment in SEGMENTS if stage in segment for name in segment[segment.index(stage) :])
+        return "data owner", f"blocked: {blocked}", again, f"mend the delivery or scenario.yaml, then {run}"
     for segment in (TRIAL_INTAKE,) if row.purpose == "trial" else (INTAKE,):
         if missing := tuple(stage for stage in segment if stage not in done):
             return "the loop", f"{missing[0]} comes next", missing, run
@@ -61,14 +58,14 @@ def _next(work: Work, row: BatchRow, done: set[str]) -> tuple[Waiting, str, tupl
     return "nobody", f"{summary['model']}: {summary['verdict']}", (), ""
 
 
-def _blocked(work: Work, done: set[str]) -> str:
-    """The first blocking check of a stage that ran and is not done."""
+def _blocked(work: Work, done: set[str]) -> tuple[str, str]:
+    """The first blocking check of a stage that ran and is not done, and the stage."""
     for stage in ("curated_items", "annotations", "labels", "dataset"):
         if stage not in done and work.batch.has(f"checks_{stage}"):
             for check in kept_checks(work, stage):
                 if blocks(check):
-                    return f"{stage}: {check.name} (observed {check.observed}, expected {check.expected})"
-    return ""
+                    return f"{stage}: {check.name} (observed {check.observed}, expected {check.expected})", stage
+    return "", ""
 
 
 def _labeling(work: Work, run: str, missing: tuple[str, ...]) -> tuple[Waiting, str, tuple[str, ...], str]:
@@ -89,6 +86,7 @@ def _signing(work: Work, row: BatchRow, run: str) -> tuple[Waiting, str, tuple[s
     if signed is not None and signed.report_hash == report.report_hash and signed.decision != "reject":
         return "the loop", f"signed by {signed.by}", TRAINING, run
     if signed is not None and signed.decision == "reject" and signed.report_hash == report.report_hash:
-        return "data owner", f"rejected by {signed.by}: {signed.reason}", (), "deliver again, or correct the scenario"
+        command = f"correct the answers in Label Studio, then {run}"
+        return "data owner", f"rejected by {signed.by}: {signed.reason}", AGREEMENT, command
     flag = "--approve" if report.verdict == "pass" else '--waive "REASON"'
     return "steward", f"gate: {report.verdict}", (), f"trialbase sign {row.scenario} {row.batch} --as NAME {flag}"

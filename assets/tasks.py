@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from assets.annotations import mirror
 from assets.stage import Fact, Report, Work
 from labeling.gold import choose_gold
 from labeling.platform import PlatformTask
@@ -52,14 +53,15 @@ def _plan(work: Work) -> list[Task]:
     gold = work.lake.gold(work.scenario.name, upto=work.batch_name)
     chosen_gold = choose_gold(gold, spec.gold.tasks_per_batch, seed_key=work.batch_name)
     bought = select(_candidates(work, gold), budget=spec.budget_items, explore=spec.explore, seed_key=work.batch_name)
-    tasks = [_task(work, one.item_id, one.priority, one.reason) for one in bought]
-    tasks += [_task(work, item_id, 0.5, "gold") for item_id in chosen_gold]
+    people = _num_people(work)
+    tasks = [_task(work, one.item_id, one.priority, one.reason, people) for one in bought]
+    tasks += [_task(work, item_id, 0.5, "gold", people) for item_id in chosen_gold]
     return sorted(tasks, key=lambda task: task.task_id)
 
 
-def _task(work: Work, item_id: str, priority: float, reason: Reason) -> Task:
+def _task(work: Work, item_id: str, priority: float, reason: Reason, people: int) -> Task:
     scenario, overlap = work.scenario, work.scenario.spec.labeling.overlap
-    extra = EXTRA_VOTES if reason == "review" else 0
+    extra = min(EXTRA_VOTES, max(0, people - overlap)) if reason == "review" else 0
     return Task(
         task_id=ids.key(scenario.name, item_id, scenario.guideline_version)[:32],
         scenario=scenario.name,
@@ -95,6 +97,11 @@ def _candidates(work: Work, gold: Mapping[str, str]) -> list[Candidate]:
     ]
 
 
+def _num_people(work: Work) -> int:
+    """How many annotators have answered in this scenario."""
+    return len(set(mirror(work)["annotator"].to_pylist()))
+
+
 def _taken(work: Work) -> set[str]:
     """Items that earlier batches bought."""
     tasks = work.lake.read_all(work.scenario.name, "tasks", upto=work.batch_name)
@@ -102,15 +109,20 @@ def _taken(work: Work) -> set[str]:
 
 
 def _asked_again(work: Work) -> dict[str, tuple[Reason, float]]:
-    """Orders of this batch, and labels of earlier batches that people did not agree on."""
+    """Orders of this batch, and labels of earlier batches that people did not agree on.
+
+    Nothing is asked again of a crew that has no further person to answer it.
+    """
     wanted: dict[str, tuple[Reason, float]] = {}
+    more = _num_people(work) > work.scenario.spec.labeling.overlap
     labels = work.lake.labels(work.scenario.name, upto=work.batch_name)
     floor = work.scenario.spec.labeling.consensus.min_posterior
     for item_id, label in labels.items():
-        if label.confidence < floor and label.adjudicated_by is None:
+        if more and label.confidence < floor and label.adjudicated_by is None:
             wanted[item_id] = ("review", 1.0 - label.confidence)
     for row in work.batch.read("orders").to_pylist():
-        wanted[row["item_id"]] = (row["reason"], row["weight"])
+        if more or row["reason"] != "review":
+            wanted[row["item_id"]] = (row["reason"], row["weight"])
     return wanted
 
 

@@ -96,6 +96,11 @@ def current_votes(annotations: Sequence[Annotation], overlap: Mapping[str, int])
     return kept
 
 
+def by_arrival(annotations: Sequence[Annotation]) -> list[Annotation]:
+    """In the order in which the platform got them."""
+    return sorted(annotations, key=_arrival)
+
+
 def _arrival(annotation: Annotation) -> tuple[int, str]:
     """Orders the platform's ids as numbers where they are numbers."""
     return len(annotation.annotation_id), annotation.annotation_id

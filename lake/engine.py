@@ -1,5 +1,6 @@
 """Per-item work (reading, decoding, probing) over a table, on Daft: one laptop or a Ray cluster."""
 
+import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,6 +26,8 @@ def use(engine: str) -> None:
     global _asked
     if engine != "native" and not engine.startswith("ray://"):
         raise SettingsError(f"unknown engine {engine!r}", remedy="set TRIALBASE_ENGINE to native or ray://host:port")
+    if engine != "native" and importlib.util.find_spec("ray") is None:
+        raise SettingsError("Ray is not installed", remedy="pip install 'daft[ray]', or set TRIALBASE_ENGINE to native")
     if _running and engine != _running:
         raise SettingsError(f"this process works on {_running} already", remedy=f"start another one for {engine}")
     _asked = engine

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
 
@@ -11,11 +11,12 @@ import typer
 
 from lake.errors import SettingsError, TrialbaseError
 from pipelines.settings import Settings
-from pipelines.show import Table, print_json, print_table, print_tree, progress_bar, say
+from pipelines.show import Table, print_json, print_table, print_tree, say
 
 if TYPE_CHECKING:
     from assets.scenario import Scenario
     from assets.status import Status
+    from lake.store import Lake
     from lake.versions import DvcVersions
 
 app = typer.Typer(
@@ -55,7 +56,7 @@ def main() -> None:
 @app.command()
 def demo(
     home: Annotated[Path | None, typer.Option(help="Where to put it; a temporary folder otherwise.")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the services up and the home in place.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the services up.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
 ) -> None:
     """The loop twice on scanned digits, with a simulated crew and real servers."""
@@ -96,19 +97,13 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Take deliveries in; the same deliveries twice add nothing."""
-    from assets.loop import BY_NAME
-    from assets.stage import carry_out
-    from lake.ingest import register
     from lake.records import Purpose
-    from pipelines.ports import open_work
+    from pipelines.runner import ingest as take_in
 
     if purpose not in ("labeling", "trial"):
         raise SettingsError(f"--for {purpose} is unknown", remedy="use --for labeling or --for trial")
     found = _scenario(scenario)
-    with progress_bar("ingest", shown=not as_json) as progress:
-        work = open_work(Settings.load(), found, "", progress)
-        batch = register(work.lake, found.name, paths, purpose=cast(Purpose, purpose))
-        report = carry_out(BY_NAME["raw_items"], dataclasses.replace(work, batch_name=batch))
+    batch, report = take_in(Settings.load(), found, paths, cast(Purpose, purpose), shown=not as_json)
     rows = {"batch": batch, **report.summary}
     if as_json:
         print_json(rows)
@@ -166,6 +161,8 @@ def status(
         for row in ports.lake.state.batches(found.name)
     ]
     _print_statuses(statuses, as_json)
+    for waiting in [] if as_json else _waiting_deliveries(ports.lake, good):
+        print(f"in the inbox: {waiting}")
     for name, error in wrong.items():
         print(f"scenario {name} is left out: {error}", file=sys.stderr)
 
@@ -397,6 +394,17 @@ def _scenario(name: str) -> "Scenario":
     from assets.scenario import open_scenario
 
     return open_scenario(name, Settings.load().scenario_folders)
+
+
+def _waiting_deliveries(lake: "Lake", scenarios: "Collection[str]") -> "Iterator[str]":
+    """Deliveries of the inbox that no batch holds: a sensor takes them up while the services run."""
+    from assets.feedback import inbox
+
+    held = {path for row in lake.state.batches() for path in row.paths}
+    for name in scenarios:
+        for folder in sorted(inbox(lake.home, name).glob("[!.]*")):
+            if str(folder.resolve()) not in held:
+                yield f"{folder}  (next: trialbase ingest {name} {folder})"
 
 
 def _versions() -> "DvcVersions":

@@ -10,18 +10,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from assets.feedback import inbox
-from assets.loop import BY_NAME
 from assets.scenario import Scenario, open_scenario
 from assets.sign import sign
-from assets.stage import Ports, Work, carry_out
+from assets.stage import Ports, Work
 from labeling.crew import SimulatedAnnotator, answer_through, demo_crew
 from lake import ledger
 from lake.errors import GateError
-from lake.ingest import register
 from lake.records import Label, Purpose
 from pipelines.demo_data import DemoData, write_deliveries
 from pipelines.ports import open_ports
-from pipelines.runner import advance
+from pipelines.runner import advance, ingest
 from pipelines.services import label_studio, start_all, stop_all
 from pipelines.settings import Settings
 from pipelines.show import Table, print_table, progress_bar, say
@@ -110,7 +108,7 @@ def _demo(settings: Settings, begin: float) -> DemoFigures:
         _list_faults(data)
         ports = open_ports(settings)
         _take_trial_cases(settings, scenario, ports, data)
-        _ingest(scenario, ports, [data.deliveries[0].path], "labeling")
+        _ingest(settings, scenario, [data.deliveries[0].path], "labeling")
         services = starting.result()
     crew = demo_crew(scenario.classes)
     _introduce(crew)
@@ -119,7 +117,7 @@ def _demo(settings: Settings, begin: float) -> DemoFigures:
         paths = [data.deliveries[number].path]
         if number:
             paths += sorted(inbox(settings.root, scenario.name).glob("feedback-*"))[:1]
-        batch = _ingest(scenario, ports, paths, "labeling")
+        batch = _ingest(settings, scenario, paths, "labeling")
         loops.append(_turn(settings, scenario, ports, batch, data, number + 1))
     return DemoFigures(
         tuple(loops),
@@ -139,14 +137,12 @@ def _start(settings: Settings, scenario: Scenario) -> dict[str, str]:
 
 def _take_trial_cases(settings: Settings, scenario: Scenario, ports: Ports, data: DemoData) -> None:
     (delivery,) = (one for one in data.deliveries if one.purpose == "trial")
-    batch = _ingest(scenario, ports, [delivery.path], "trial")
+    batch = _ingest(settings, scenario, [delivery.path], "trial")
     advance(settings, scenario, ports, batch, say)
 
 
-def _ingest(scenario: Scenario, ports: Ports, paths: list[Path], purpose: Purpose) -> str:
-    batch = register(ports.lake, scenario.name, paths, purpose=purpose)
-    with progress_bar(f"ingest {batch}") as progress:
-        report = carry_out(BY_NAME["raw_items"], Work(ports, scenario, batch, progress))
+def _ingest(settings: Settings, scenario: Scenario, paths: list[Path], purpose: Purpose) -> str:
+    batch, report = ingest(settings, scenario, paths, purpose)
     say(f"{batch}: {report.summary['items']} items, {report.summary['quarantined']} quarantined")
     return batch
 

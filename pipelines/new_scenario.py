@@ -54,9 +54,9 @@ def _scenario(name: str, modality: str, example: Path) -> str:
         if line.lstrip().startswith("consent:"):
             line = "  consent: say on what ground they may be used"
         if "{probe: " in line and modality == "text":
-            line = ""
+            continue
         lines.append(line)
-    text = "\n".join(line for number, line in enumerate(lines) if line or (number and lines[number - 1])) + "\n"
+    text = "\n".join(lines) + "\n"
     if modality == "text":
         text = text.replace(
             "  ranges:\n",

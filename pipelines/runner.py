@@ -1,5 +1,6 @@
 """Materialising assets from the command line: in this process, recorded in the installation's Dagster instance."""
 
+import dataclasses
 import importlib
 import os
 import time
@@ -9,15 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.annotations import count, of_batch, sync
-from assets.loop import AGREEMENT, JUDGEMENT, STAGES
+from assets.loop import AGREEMENT, BY_NAME, JUDGEMENT, STAGES
 from assets.scenario import Scenario
-from assets.stage import Ports, Work
+from assets.stage import Ports, Report, Work, carry_out
 from assets.status import Status, status_of
 from assets.training_run import finished
 from lake.blobs import replace_text
 from lake.errors import NotFound, NotReady, SettingsError, TrialbaseError
-from lake.records import Task
+from lake.ingest import register
+from lake.records import Annotation, Purpose, Task, to_table
+from pipelines.ports import open_ports
 from pipelines.settings import Settings
+from pipelines.show import progress_bar
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -47,11 +51,16 @@ def open_instance(settings: Settings) -> "dg.DagsterInstance":
 
 
 def advance(settings: Settings, scenario: Scenario, ports: Ports, batch: str, say: Say) -> Status:
-    """Move a batch on until it waits for a person; a training run is waited for."""
+    """Move a batch on until it waits for a person; a training run is waited for.
+
+    What a check blocked or a steward rejected is tried again once: the scenario or the answers may be mended.
+    """
+    before: Status | None = None
     while True:
         status = status_of(Work(ports, scenario, batch))
-        if not status.ready:
+        if not status.ready or status == before:
             return status
+        before = status
         if status.ready[0] == AGREEMENT[0] and not _answers_complete(ports, scenario, batch):
             return status_of(Work(ports, scenario, batch))
         if status.ready[0] == JUDGEMENT[0]:
@@ -62,8 +71,6 @@ def advance(settings: Settings, scenario: Scenario, ports: Ports, batch: str, sa
 
 def _answers_complete(ports: Ports, scenario: Scenario, batch: str) -> bool:
     """Pull what people answered, and keep this batch's part for the status to show."""
-    from lake.records import Annotation, to_table
-
     work = Work(ports, scenario, batch)
     sync(work)
     tasks = work.batch.records("tasks", Task)
@@ -88,6 +95,31 @@ def _wait_for_machine(ports: Ports, scenario: Scenario, batch: str, say: Say) ->
             time.sleep(POLL_S)
         else:
             return
+
+
+def ingest(
+    settings: Settings, scenario: Scenario, paths: Sequence[Path], purpose: Purpose, *, shown: bool = True
+) -> tuple[str, Report]:
+    """Take deliveries in as one batch, and let Dagster know; returns the batch's name and what came in."""
+    with progress_bar("ingest", shown=shown) as progress:
+        work = Work(open_ports(settings), scenario, "", progress)
+        batch = register(work.lake, scenario.name, paths, purpose=purpose, answers=scenario.classes)
+        report = carry_out(BY_NAME["raw_items"], dataclasses.replace(work, batch_name=batch))
+    _tell_dagster(settings, scenario, batch, report)
+    return batch, report
+
+
+def _tell_dagster(settings: Settings, scenario: Scenario, batch: str, report: Report) -> None:
+    """The files are in already: Dagster gets the event without a run of its own."""
+    import dagster as dg
+
+    from assets.graph import asset_key, metadata_of, partitions_of
+
+    with open_instance(settings) as instance:
+        instance.add_dynamic_partitions(partitions_of(scenario.name).name or "", [batch])
+        key = asset_key(scenario.name, "raw_items")
+        event = dg.AssetMaterialization(key, partition=batch, metadata=metadata_of(report))
+        instance.report_runless_asset_event(event)
 
 
 def materialise(settings: Settings, scenario: Scenario, batch: str, stages: Sequence[str]) -> None:
@@ -160,11 +192,14 @@ def load_definitions(settings: Settings) -> "dg.Definitions":
 
 
 def _raise_failure(result: "dg.ExecuteInProcessResult") -> None:
+    """What stopped a run; a check that blocks is no error: the batch's status tells of it."""
     if result.success:
         return
     for event in _failures(result):
         data = event.step_failure_data
         error = data.error
+        if error is not None and error.cls_name == "DagsterAssetCheckFailedError":
+            return
         if data.user_failure_data is not None:  # our own error, passed on as dagster.Failure
             what, _, remedy = (data.user_failure_data.description or "").partition("\n  to mend it: ")
             raise StageFailed(what, remedy=remedy or "see the run in Dagster")

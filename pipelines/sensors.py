@@ -20,6 +20,7 @@ from lake.records import Task
 
 SETTLE_S = 10.0  # a delivery is whole when nothing in it has changed for so long
 INTERVAL_S = 30
+RETRY_S = 3600.0
 
 Finder = Callable[[Scenario, Ports], Iterator[dg.RunRequest]]
 
@@ -60,9 +61,9 @@ def _sensor(scenario: Scenario, name: str, stages: tuple[str, ...], find: Finder
 
 
 def _request(scenario: Scenario, batch: str, stages: tuple[str, ...], key: str) -> dg.RunRequest:
-    """One run a state of a batch: a run that failed is not asked for again before something changes."""
+    """One run a state of a batch; what failed is asked for again when its state changes, or after an hour."""
     return dg.RunRequest(
-        run_key=f"{batch}:{stages[0]}:{key}",
+        run_key=f"{batch}:{stages[0]}:{key}:{int(time.time() // RETRY_S)}",
         partition_key=batch,
         asset_selection=[asset_key(scenario.name, stage) for stage in stages],
         tags={"scenario": scenario.name, "batch": batch},
@@ -84,7 +85,7 @@ def _taken_up(scenario: Scenario, ports: Ports, wanted: Callable[[Path], bool]) 
     for delivery in sorted(folder.iterdir()) if folder.is_dir() else []:
         new = delivery.is_dir() and not delivery.name.startswith(".") and str(delivery.resolve()) not in held
         if new and wanted(delivery) and _settled(delivery):
-            register(ports.lake, scenario.name, [delivery])
+            register(ports.lake, scenario.name, [delivery], answers=scenario.classes)
     for status in _open(scenario, ports, INTAKE):
         row = ports.lake.state.batch(scenario.name, status.batch)
         if any(wanted(Path(path)) for path in row.paths):
@@ -133,5 +134,5 @@ def _open(scenario: Scenario, ports: Ports, stages: tuple[str, ...]) -> Iterator
     """Batches whose next stage is one of these."""
     for row in ports.lake.state.batches(scenario.name):
         status = status_of(Work(ports, scenario, row.batch))
-        if status.ready and status.ready[0] in stages:
+        if status.ready and status.ready[0] in stages and status.waits_for != "data owner":
             yield status

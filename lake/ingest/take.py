@@ -1,6 +1,6 @@
 """Taking a batch of deliveries into the lake."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from lake import engine, ids
 from lake.errors import DeliveryError
-from lake.ingest.beside import ORDER, Order
+from lake.ingest.beside import ANSWERS, ORDER, Order
 from lake.ingest.delivery import Delivery, Listing, list_files, read_delivery, readable, with_digests
 from lake.media import Limits, Refused, inspect
 from lake.packs import PackWriter, Place
@@ -61,9 +61,17 @@ class Receipt:
     orders: int
 
 
-def register(lake: Lake, scenario: str, paths: Sequence[Path], *, purpose: Purpose = "labeling") -> str:
+def register(
+    lake: Lake,
+    scenario: str,
+    paths: Sequence[Path],
+    *,
+    purpose: Purpose = "labeling",
+    answers: Collection[str] | None = None,
+) -> str:
     """Give deliveries a batch; the same deliveries get the same batch, in whatever order and however often.
 
+    answers: what experts may say; None for anything.
     Returns the batch's name: the first folder's name and eight digits of what all of them hold. Raises
     DeliveryError for what cannot be taken in at all, and for orders of items that the lake does not hold.
     """
@@ -74,12 +82,24 @@ def register(lake: Lake, scenario: str, paths: Sequence[Path], *, purpose: Purpo
     folders = sorted(one.path for one in deliveries.values())
     batch = f"{ids.slug(min(path.name for path in folders))}-{_digest(scenario, purpose, deliveries)}"
     _orders_known(lake, scenario, deliveries.values())
+    _answers_known(deliveries.values(), answers)
     lake.state.add_batch(scenario, batch, purpose, [str(path) for path in folders])
     return batch
 
 
 def _digest(scenario: str, purpose: Purpose, delivery_ids: Iterable[str]) -> str:
     return ids.key(scenario, purpose, ids.set_id(delivery_ids))[:8]
+
+
+def _answers_known(deliveries: Iterable[Delivery], allowed: Collection[str] | None) -> None:
+    """What experts said must be an answer that the scenario knows."""
+    for delivery in deliveries if allowed is not None else ():
+        for file, answer in sorted(delivery.answers.items()):
+            if answer not in (allowed or ()):
+                raise DeliveryError(
+                    f"{delivery.path / ANSWERS}: {answer!r}, said of {file}, is no answer of this scenario",
+                    remedy=f"use one of {', '.join(allowed or ())}",
+                )
 
 
 def _orders_known(lake: Lake, scenario: str, deliveries: Iterable[Delivery]) -> None:

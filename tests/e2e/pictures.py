@@ -19,7 +19,7 @@ def take(home: Path, services: dict[str, str]) -> None:
         browser.open_graph(page, services["dagster"], "digits")
         page.screenshot(path=PICTURES / "dagster.png")
     with browser.chromium(height=720) as page:
-        email, password = login["label_studio_email"], login["label_studio_password"]
+        email, password = login["label_studio_user"], login["label_studio_password"]
         browser.open_labeling(page, services["label_studio"], email, password, project="1", task=1)
         page.screenshot(path=PICTURES / "labeling.png")
     with browser.chromium(height=900, user=("steward", login["portal_users"]["steward"]["password"])) as page:

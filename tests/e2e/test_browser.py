@@ -24,7 +24,7 @@ def test_an_annotator_sees_the_question_the_picture_and_the_answers(demo: Demo) 
         browser.open_labeling(
             page,
             demo.figures["services"]["label_studio"],
-            login["label_studio_email"],
+            login["label_studio_user"],
             login["label_studio_password"],
             project="1",
             task=1,

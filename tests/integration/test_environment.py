@@ -22,7 +22,9 @@ def test_dagster_selects_and_dvc_configures_in_one_environment(tmp_path: Path) -
         env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert selected.returncode == 0, selected.stderr
-    assert [line for line in selected.stdout.split() if line.startswith("step_")] == [f"step_{n:02}" for n in range(3, 10)]
+    assert [line for line in selected.stdout.split() if line.startswith("step_")] == [
+        f"step_{n:02}" for n in range(3, 10)
+    ]
     composed = subprocess.run(
         [sys.executable, "-c", "from omegaconf import OmegaConf; from hydra import compose, initialize; "
          "from hydra.core.override_parser.overrides_parser import OverridesParser as P; "

@@ -1,7 +1,6 @@
 """What Dagster sees: every asset of every scenario, its checks, sensors and partitions."""
 
 import shutil
-from pathlib import Path
 
 import dagster as dg
 import pytest
