@@ -50,7 +50,7 @@ clean:                                           ## remove both environments
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements/app.lock
 	$(BIN)/python -m pip install --quiet --no-deps --config-settings editable_mode=compat --editable .
-	-$(BIN)/python -m compileall -q -j 0 .venv/lib
+	-$(BIN)/python -m compileall -q -j 0 .venv/lib pipelines assets labeling quality training lake
 	touch $@
 
 .venv/dev.stamp: requirements/dev.lock .venv/app.stamp
@@ -58,8 +58,9 @@ clean:                                           ## remove both environments
 	-$(BIN)/python -m compileall -q -j 0 .venv/lib
 	touch $@
 
-.venv-label-studio/stamp: requirements/label-studio.lock
+.venv-label-studio/stamp: requirements/label-studio.lock | .venv/app.stamp
 	test -x .venv-label-studio/bin/python || $(PYTHON) -m venv .venv-label-studio
 	.venv-label-studio/bin/python -m pip install --quiet --requirement requirements/label-studio.lock
 	-.venv-label-studio/bin/python -m compileall -q -j 0 .venv-label-studio/lib
+	$(BIN)/python -c 'from pathlib import Path; from labeling.label_studio_environment import prepare_environment as p; p(Path(".venv-label-studio").absolute())'
 	touch $@

@@ -26,10 +26,10 @@ def use(engine: str) -> None:
     global _asked
     if engine != "native" and not engine.startswith("ray://"):
         raise SettingsError(f"unknown engine {engine!r}", remedy="set TRIALBASE_ENGINE to native or ray://host:port")
-    if engine != "native" and importlib.util.find_spec("ray") is None:
-        raise SettingsError("Ray is not installed", remedy="pip install 'daft[ray]', or set TRIALBASE_ENGINE to native")
     if _running and engine != _running:
         raise SettingsError(f"this process works on {_running} already", remedy=f"start another one for {engine}")
+    if engine != "native" and importlib.util.find_spec("ray") is None:
+        raise SettingsError("Ray is not installed", remedy="pip install 'daft[ray]', or set TRIALBASE_ENGINE to native")
     _asked = engine
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lake.lineage import Node
 
+_BEGIN = time.monotonic()
 Cell = str | int | float | bool | None
 
 
@@ -24,8 +26,8 @@ class Table:
 
 
 def say(text: str) -> None:
-    """A line on what is going on, apart from the data that a command prints."""
-    print(text, file=sys.stderr, flush=True)
+    """A line on what is going on, apart from the data that a command prints, and after how many seconds."""
+    print(f"{time.monotonic() - _BEGIN:5.0f} s  {text}", file=sys.stderr, flush=True)
 
 
 def print_table(table: Table) -> None:

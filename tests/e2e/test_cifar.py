@@ -28,7 +28,7 @@ OWN = {  # what this scenario wants otherwise than a new one
     "tasks_per_batch: 16": "tasks_per_batch: 0",
     "min_gold_accuracy: 0.60": "min_gold_accuracy: 0",
     "near_duplicate_cosine: 0.998": "near_duplicate_cosine: 0.99",
-    "epochs: 30": "epochs: 12",
+    "epochs: 20": "epochs: 12",
 }
 
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.e2e
 SMALLER = {
     "budget_items: 240": "budget_items: 30",
     "tasks_per_batch: 16": "tasks_per_batch: 4",
-    "epochs: 30": "epochs: 40",
+    "epochs: 20": "epochs: 40",
     "checkpoint_every_steps: 50": "checkpoint_every_steps: 1",
     "min_class_share: 0.03": "min_class_share: 0.0",
     "min_alpha: 0.35": "min_alpha: 0.0",

@@ -34,7 +34,7 @@ def test_built_in_scenarios_are_good() -> None:
         ("overlap: 3", "overlap: 0", "labeling.overlap"),
         ("overlap: 3", "overlop: 3", "labeling.overlap"),
         ("min_posterior: 0.7", "min_posterior: 0.2", "labeling.consensus.min_posterior"),
-        ("epochs: 30", 'epochs: "many"', "training.epochs"),
+        ("epochs: 20", 'epochs: "many"', "training.epochs"),
         ("modality: image", "modality: smell", "modality"),
         ("mostly: 1.0", "mostly: 2.0", "quality.ranges.0.mostly"),
     ],

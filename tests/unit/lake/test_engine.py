@@ -12,7 +12,7 @@ import pytest
 
 from lake import engine
 from lake.errors import LakeError, SettingsError
-from tests.unit.lake.samples import ROOT
+from tests.unit.lake.samples import ROOT, run_python
 
 VALUES: dict[str, tuple[pa.DataType, object]] = {
     "text": (pa.string(), "多模态"),
@@ -98,6 +98,22 @@ def test_an_engine_that_has_worked_stays() -> None:
     engine.use("native")
     with pytest.raises(SettingsError, match="works on native already"):
         engine.use("ray://127.0.0.1:10001")
+
+
+def test_a_cluster_without_ray_is_said_so_before_any_work() -> None:
+    code = """
+import importlib.util
+from lake import engine
+from lake.errors import SettingsError
+try:
+    engine.use("ray://127.0.0.1:10001")
+except SettingsError as error:
+    print(error)
+else:
+    print("Ray is not installed" if importlib.util.find_spec("ray") else "taken without Ray")
+"""
+    out, problems = run_python(code).communicate(timeout=60)
+    assert out.startswith("Ray is not installed"), problems
 
 
 def test_nothing_is_told_to_anybody() -> None:

@@ -226,6 +226,14 @@ def test_an_order_of_an_item_that_nobody_holds_is_named_by_line(lake: Lake, tmp_
     assert len(lake.state.batches("s")) == 1  # nothing is left to wait for
 
 
+def test_an_expert_may_say_only_what_the_scenario_knows(lake: Lake, tmp_path: Path) -> None:
+    folder = deliver(tmp_path / "in", {"a.png": png(1), "answers.csv": b"file,answer\na.png,nnie\n"})
+    with pytest.raises(DeliveryError, match=r"answers\.csv: 'nnie', said of a\.png, is no answer.*\n.*nine, ten"):
+        register(lake, "s", [folder], answers=["nine", "ten"])
+    assert lake.state.batches("s") == []
+    assert register(lake, "s", [folder], answers=["nnie"]) == register(lake, "s", [folder])
+
+
 # --- what changes meanwhile
 
 
