@@ -190,7 +190,7 @@ def _client_errors(filesystem: Any) -> tuple[type[Exception], ...]:
     """What an object store's client raises beside OSError when it gets no answer or has no credentials."""
     if "s3" not in _protocols(filesystem):
         return ()
-    from botocore.exceptions import (  # type: ignore[import-untyped] # botocore ships no types
+    from botocore.exceptions import (
         BotoCoreError,
         ClientError,
     )
