@@ -50,17 +50,17 @@ clean:                                           ## remove both environments
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements/app.lock
 	$(BIN)/python -m pip install --quiet --no-deps --config-settings editable_mode=compat --editable .
-	-$(BIN)/python -m compileall -q -j 0 .venv/lib pipelines assets labeling quality training lake
+	$(BIN)/python -m compileall -qq -j 0 .venv/lib pipelines assets labeling quality training lake || true
 	touch $@
 
 .venv/dev.stamp: requirements/dev.lock .venv/app.stamp
 	$(BIN)/python -m pip install --quiet --requirement requirements/dev.lock
-	-$(BIN)/python -m compileall -q -j 0 .venv/lib
+	$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	touch $@
 
 .venv-label-studio/stamp: requirements/label-studio.lock | .venv/app.stamp
 	test -x .venv-label-studio/bin/python || $(PYTHON) -m venv .venv-label-studio
 	.venv-label-studio/bin/python -m pip install --quiet --requirement requirements/label-studio.lock
-	-.venv-label-studio/bin/python -m compileall -q -j 0 .venv-label-studio/lib
+	.venv-label-studio/bin/python -m compileall -qq -j 0 .venv-label-studio/lib || true
 	$(BIN)/python -c 'from pathlib import Path; from labeling.label_studio_environment import prepare_environment as p; p(Path(".venv-label-studio").absolute())'
 	touch $@
