@@ -2,8 +2,10 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from assets.annotations import mirror
@@ -126,7 +128,7 @@ def _asked_again(work: Work) -> dict[str, tuple[Reason, float]]:
     return wanted
 
 
-def _champion_says(work: Work, pool: pa.Table) -> list[np.ndarray] | None:  # type: ignore[type-arg]
+def _champion_says(work: Work, pool: pa.Table) -> list[npt.NDArray[np.float64]] | None:
     champion = work.ports.tracker.aliased(work.scenario.name, "champion")
     if champion is None or pool.num_rows == 0:
         return None
@@ -146,7 +148,7 @@ def _values(work: Work, item_ids: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def _value(work: Work, row: dict) -> str:  # type: ignore[type-arg]
+def _value(work: Work, row: dict[str, Any]) -> str:
     if row["length"] > INLINE_BYTES and row["modality"] != "text":
         return work.ports.doors.media_url(work.scenario.name, row["item_id"])
     data = work.lake.media(row["pack"], row["offset"], row["length"])
