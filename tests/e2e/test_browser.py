@@ -31,7 +31,7 @@ def test_an_annotator_sees_the_question_the_picture_and_the_answers(demo: Demo) 
         )
         assert page.locator("img[src^='data:image/png'], canvas, image").first.is_visible()
         for digit in "0123456789":
-            assert page.get_by_text(digit, exact=True).first.is_visible(), digit
+            assert page.get_by_text(f"{digit}[{digit}]").first.is_visible(), f"{digit} and its key"
 
 
 def test_the_portal_says_where_everything_stands(demo: Demo) -> None:

@@ -24,8 +24,8 @@ DATA = Path(os.environ.get("TRIALBASE_TEST_DATA", ROOT.parent / "shared" / "data
 NUM_TRIAL = 200  # held back as cases
 VOTERS = ("slot-1@cifar10n.example", "slot-2@cifar10n.example", "slot-3@cifar10n.example")
 OWN = {  # what this scenario wants otherwise than a new one
-    "budget_items: 240": "budget_items: 800",
-    "tasks_per_batch: 16": "tasks_per_batch: 0",
+    "budget_items: 200": "budget_items: 800",
+    "tasks_per_batch: 12": "tasks_per_batch: 0",
     "min_gold_accuracy: 0.60": "min_gold_accuracy: 0",
     "near_duplicate_cosine: 0.998": "near_duplicate_cosine: 0.99",
     "epochs: 20": "epochs: 12",
@@ -107,6 +107,7 @@ def own_scenario(place: Installation, classes: list[str]) -> Path:
     return folder
 
 
+@pytest.mark.timeout(1800)  # 2,400 answers, one by one
 def test_real_pictures_and_real_votes_become_a_tried_model(place: Installation, pictures: Pictures) -> None:
     folder = own_scenario(place, pictures.classes)
     cases = place.data("ingest", "cifar", str(pictures.trial), "--for", "trial")

@@ -25,8 +25,8 @@ pytestmark = pytest.mark.e2e
 
 # The built-in scenario, smaller: what matters here is every step, not how good the model gets.
 SMALLER = {
-    "budget_items: 240": "budget_items: 30",
-    "tasks_per_batch: 16": "tasks_per_batch: 4",
+    "budget_items: 200": "budget_items: 30",
+    "tasks_per_batch: 12": "tasks_per_batch: 4",
     "epochs: 20": "epochs: 40",
     "checkpoint_every_steps: 50": "checkpoint_every_steps: 1",
     "min_class_share: 0.03": "min_class_share: 0.0",
@@ -222,6 +222,7 @@ def what_was_made(loop: Loop) -> dict[str, Any]:
     }
 
 
+@pytest.mark.timeout(1800)  # some fifty processes, one after the other
 def test_a_killed_loop_ends_in_the_same_labels_dataset_and_ledger(loops: tuple[Loop, Loop]) -> None:
     calm, deadly = loops
     calm.whole(deadly=False)
