@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import loop
 from benchmarks.figure import Figure, results_file
 
-BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
+BENCHMARKS: dict[str, Callable[[int | None], Iterator[Figure]]] = {
     "demo": loop.demo,
     "ten_steps": loop.ten_steps,
 }
@@ -20,11 +20,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=["all", *BENCHMARKS])
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--runs", type=int, help="measure so many times, instead of each benchmark's own number")
     arguments = parser.parse_args()
     names = list(BENCHMARKS) if arguments.name == "all" else [arguments.name]
     figures = []
     for name in names:
-        for one in BENCHMARKS[name]():
+        for one in BENCHMARKS[name](arguments.runs):
             print(json.dumps(dataclasses.asdict(one)), flush=True)
             figures.append(dataclasses.asdict(one))
     for path in (arguments.json, results_file() if arguments.name == "all" else None):

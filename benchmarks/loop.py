@@ -19,10 +19,10 @@ DEMO_RUNS = 3
 STEP_RUNS = 5
 
 
-def demo() -> Iterator[Figure]:
+def demo(runs: int | None = None) -> Iterator[Figure]:
     """Wall time and peak memory of `trialbase demo`, environments in place."""
     seconds, peaks, good = [], [], True
-    for _ in range(DEMO_RUNS):
+    for _ in range(runs or DEMO_RUNS):
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "demo.json"
             begin = time.monotonic()
@@ -37,13 +37,13 @@ def demo() -> Iterator[Figure]:
     yield figure("loop", "demo, peak memory", "GiB", peaks, must="under 6", holds=lambda ours, _: good and ours < 6)
 
 
-def ten_steps() -> Iterator[Figure]:
+def ten_steps(runs: int | None = None) -> Iterator[Figure]:
     """Ten trivial chained assets: `trialbase run`, and Dagster's own launch path, as whole commands."""
     run = [str(BIN / "trialbase"), "run", "--select", "group:ten"]
     launch = [str(BIN / "dagster"), "asset", "materialize", "--select", "*", "--module-name"]
-    ours = [_timed(run, "benchmarks.ten_steps") for _ in range(STEP_RUNS)]
-    mine = [_timed([*launch, "benchmarks.ten_steps"]) for _ in range(STEP_RUNS)]
-    peer = [_timed([*launch, "benchmarks.ten_steps_plain"]) for _ in range(STEP_RUNS)]
+    ours = [_timed(run, "benchmarks.ten_steps") for _ in range(runs or STEP_RUNS)]
+    mine = [_timed([*launch, "benchmarks.ten_steps"]) for _ in range(runs or STEP_RUNS)]
+    peer = [_timed([*launch, "benchmarks.ten_steps_plain"]) for _ in range(runs or STEP_RUNS)]
     yield figure(
         "loop", "ten trivial steps, `trialbase run`", "s", ours, peer=peer, must="under 2.5", holds=lambda s, _: s < 2.5
     )

@@ -5,6 +5,7 @@ from assets.stage import Doors, Ports, Progress, Work, no_progress
 from labeling.platform import AnnotationPlatform
 from lake.errors import PlatformUnreachable, TrackerError, TrialbaseError
 from lake.store import Lake
+from pipelines.media_links import media_link
 from pipelines.settings import Settings
 from training.compute.provider import ComputeProvider
 from training.tracking import Tracker
@@ -80,6 +81,4 @@ def _compute(settings: Settings, scenario: Scenario) -> ComputeProvider:
 
 
 def _media_url(settings: Settings, scenario: str, item_id: str) -> str:
-    from pipelines.web.app import media_link
-
     return media_link(settings, scenario, item_id)

@@ -8,7 +8,6 @@ import secrets
 from dataclasses import dataclass
 
 from fastapi import Request
-from pydantic import SecretStr
 
 from pipelines.credentials import Role
 from pipelines.settings import Settings
@@ -57,11 +56,6 @@ class Guard:
         """Raises a Refusal (403) for a form that this process did not hand to this user."""
         if not same(token, self.form_token(user, report_hash)):
             raise Refusal(403, "form")
-
-
-def media_signature(secret: SecretStr, scenario: str, item_id: str) -> str:
-    """HMAC-SHA256 that opens one item's bytes to whoever holds the link; 64 hexadecimal digits."""
-    return _mac(secret.get_secret_value().encode(), f"{scenario}/{item_id}")
 
 
 def same(given: str, due: str) -> bool:

@@ -19,13 +19,11 @@ from pipelines.web.files import docs_file, docs_pages, trial_report
 from pipelines.web.headers import HEADERS, SecurityHeaders
 from pipelines.web.home import read_home, services
 from pipelines.web.item import read_item_view
-from pipelines.web.media import media_link, media_routes
+from pipelines.web.media import media_routes
 from pipelines.web.pages import STATIC, render
 from pipelines.web.portal import Portal, status_code
 from pipelines.web.refusal import Refusal
 from pipelines.web.signing import MAX_REASON_CHARS, Form, Refused, decide, read_form
-
-__all__ = ["create_app", "media_link"]
 
 logger = logging.getLogger(__name__)
 

@@ -1,31 +1,17 @@
 """An item's bytes over HTTP, for logged-in users and for annotators' browsers, which hold signed links."""
 
 import re
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
-from lake.errors import SettingsError
+from pipelines.media_links import media_signature
 from pipelines.settings import Settings
-from pipelines.web.access import Guard, media_signature, same
+from pipelines.web.access import Guard, same
 from pipelines.web.items import Found, Items
 from pipelines.web.refusal import Refusal
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _A_YEAR_S = 31_536_000
-
-
-def media_link(settings: Settings, scenario: str, item_id: str) -> str:
-    """An address of an item's bytes that opens without a login. Raises SettingsError."""
-    base = settings.media_url or settings.service_url("portal")
-    secret = settings.credentials().media_secret
-    if base is None or secret is None:
-        raise SettingsError(
-            "no portal is known that could show media to annotators",
-            remedy="start one with `trialbase up`; where browsers reach it elsewhere, set TRIALBASE_MEDIA_URL too",
-        )
-    path = f"/media/{quote(scenario, safe='')}/{quote(item_id, safe='')}"
-    return f"{base.rstrip('/')}{path}?sig={media_signature(secret, scenario, item_id)}"
 
 
 def media_routes(settings: Settings, guard: Guard, items: Items) -> APIRouter:

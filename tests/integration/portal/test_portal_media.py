@@ -7,7 +7,7 @@ import pytest
 
 from assets.stage import Work
 from lake.errors import SettingsError
-from pipelines.web.app import media_link
+from pipelines.media_links import media_link
 from tests.integration.portal.home import SCENARIO, settings_of
 
 pytestmark = pytest.mark.integration
