@@ -30,7 +30,6 @@ class Doors:
     compute: Callable[[Scenario], ComputeProvider]
     media_url: Callable[[str, str], str]  # (scenario, item_id) -> a link that annotators' browsers can open
     dvc_remote: str | None = None
-    run_url: str | None = None
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,10 @@ def test_a_gate_that_saw_nothing_does_not_open() -> None:
     [("pass", "approve", ""), ("waivable", "waive", "two annotators were ill; the labels were read")],
 )
 def test_a_valid_signature_opens_the_gate(verdict: GateVerdict, decision: Decision, reason: str) -> None:
-    demand(report(verdict), signature(report(verdict), decision, reason), ROLES)
+    signed = signature(report(verdict), decision, reason)
+    demand(report(verdict), signed, ROLES)
+    with pytest.raises(GateError):  # the same signature from a role that may not sign keeps it shut
+        demand(report(verdict), signed, ("nobody",))
 
 
 def test_without_a_signature_the_remedy_is_what_to_type() -> None:
