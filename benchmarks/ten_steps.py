@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from pipelines.definitions import PRELOAD, executor
+from pipelines.executor import executor
 
 
 def _step(number: int) -> dg.AssetsDefinition:
@@ -16,4 +16,4 @@ def _step(number: int) -> dg.AssetsDefinition:
 
 
 STEPS = [_step(number) for number in range(10)]
-defs = dg.Definitions(assets=STEPS, executor=executor(("benchmarks.ten_steps", *PRELOAD)))
+defs = dg.Definitions(assets=STEPS, executor=executor("benchmarks.ten_steps"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 import typer
 
 from lake.errors import SettingsError, TrialbaseError
+from pipelines.garbage import look_less_for_garbage
 from pipelines.settings import Settings
 from pipelines.show import Table, print_json, print_table, print_tree, say
 
@@ -39,6 +40,7 @@ ScenarioName = Annotated[str, typer.Argument(help="A scenario's name, or the pat
 
 def main() -> None:
     """The command line; an error that a person can mend is a message, not a traceback."""
+    look_less_for_garbage()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         app()
@@ -122,16 +124,17 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Move batches on until they wait for a person; what is done is not done again."""
-    from pipelines.runner import advance, materialise_selection
-
     settings = Settings.load()
     if select is not None:
+        from pipelines.materialise import materialise_selection
+
         count = materialise_selection(settings, select, batch)
         print_json({"materialised": count}) if as_json else print(f"materialised {count} assets")
         return
     if scenario is None:
         raise SettingsError("nothing to run", remedy="trialbase run SCENARIO, or trialbase run --select SELECTION")
     from pipelines.ports import open_ports
+    from pipelines.runner import advance
 
     found, ports = _scenario(scenario), open_ports(settings)
     names = [row.batch for row in ports.lake.state.batches(found.name)]

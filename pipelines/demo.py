@@ -270,7 +270,9 @@ def _show_where(figures: DemoFigures, settings: Settings, *, keep: bool) -> None
     rows.append(("dataset repository", str(home / "datasets")))
     if keep:
         rows.append(("credentials", str(settings.credentials_file)))
-    print_table(Table(("where to look", ""), rows))
+    print("where to look")
+    for name, place in rows:
+        print(f"  {name:18} {place}")  # plain lines: a path that is cut in two cannot be copied
     if keep:
         print(f"stop the services: TRIALBASE_HOME={home} trialbase down")
     else:

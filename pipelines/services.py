@@ -16,7 +16,7 @@ from lake.blobs import replace_text
 from lake.errors import SettingsError
 from lake.servers import Launch, LocalServer, free_port
 from pipelines.credentials import Account, write_credentials
-from pipelines.runner import dagster_home
+from pipelines.materialise import dagster_home
 from pipelines.settings import Settings
 from training.mlflow_server import LocalMLflow
 

@@ -7,7 +7,8 @@ import pytest
 
 from assets.loop import INTAKE, JUDGEMENT, SEGMENTS, STAGES, TRAINING
 from assets.scenario import BUILT_IN, load_scenario
-from pipelines.definitions import definitions_of, executor
+from pipelines.definitions import definitions_of
+from pipelines.executor import executor
 
 
 @pytest.fixture(scope="module")
@@ -58,4 +59,4 @@ def test_five_sensors_run_from_the_start(definitions: dg.Definitions) -> None:
 def test_the_loop_waits_for_people_a_signature_and_a_machine_and_for_nothing_else() -> None:
     assert tuple(name for segment in SEGMENTS for name in segment) == tuple(stage.name for stage in STAGES)
     assert (INTAKE[-1], TRAINING[0], JUDGEMENT[0]) == ("label_tasks", "dataset", "model")
-    assert executor().name == "multiprocess"
+    assert executor("pipelines.definitions").name == "multiprocess"
