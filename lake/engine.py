@@ -47,12 +47,18 @@ def _start() -> None:
 
 
 def map_rows(
-    table: pa.Table, columns: Sequence[str], function: Callable[..., tuple[object, ...]], out: pa.Schema
+    table: pa.Table,
+    columns: Sequence[str],
+    function: Callable[..., tuple[object, ...]],
+    out: pa.Schema,
+    *,
+    batch_rows: int = 64,
 ) -> pa.Table:
     """A table with the columns of `out` appended: `function(*values of columns)` for every row.
 
     Row order is kept. `function` must be importable where the work runs and must not depend on
-    other rows. An exception in it ends the whole map.
+    other rows. An exception in it ends the whole map. batch_rows: rows that one worker takes at a time; work
+    that decodes takes milliseconds a row, and larger batches leave workers idle.
     """
     if table.num_rows == 0:
         empty = [pa.array([], type=field.type) for field in out]
@@ -64,16 +70,16 @@ def map_rows(
 
     fields = {field.name: DataType.from_arrow_type(field.type) for field in out}
 
-    @daft.func.batch(return_dtype=DataType.struct(fields))
-    def mapped(*series: Any) -> list[dict[str, object]]:
-        rows = zip(*(one.to_pylist() for one in series), strict=True)
-        return [dict(zip(out.names, function(*row), strict=True)) for row in rows]
+    @daft.func.batch(return_dtype=DataType.struct(fields), batch_size=batch_rows)
+    def mapped(*series: Any) -> pa.StructArray:
+        rows = [function(*row) for row in zip(*(one.to_pylist() for one in series), strict=True)]
+        arrays = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), out, strict=True)]
+        return pa.StructArray.from_arrays(arrays, fields=list(out))
 
     index = pa.array(range(table.num_rows), pa.int64())
     frame = daft.from_arrow(table.select(list(columns)).append_column("__row", index))
     result: Any = mapped(*(daft.col(name) for name in columns))  # an expression, whatever its annotation says
-    frame = frame.with_column("__out", result)
-    done = frame.select("__row", "__out").to_arrow().sort_by("__row")
+    done = frame.select("__row", result.alias("__out")).to_arrow().sort_by("__row")
     if done.num_rows != table.num_rows:
         raise LakeError(
             f"the engine returned {done.num_rows} of {table.num_rows} rows",
