@@ -32,7 +32,7 @@ def run(work: Work) -> Report:
         "annotator_minutes": round(sum(one.lead_time_s for one in annotations) / 60, 1),
         "annotators": len({one.annotator for one in annotations}),
     }
-    needed = work.scenario.spec.quality.min_overlap_share * len(tasks)
+    needed = work.scenario.quality.min_overlap_share * len(tasks)
     if counts["tasks_complete"] < needed:
         page = work.ports.platform.page_url(project)
         raise NotReady(
@@ -47,7 +47,7 @@ def run(work: Work) -> Report:
         classes=work.scenario.classes,
     )
     table = work.batch.read("annotations")
-    checks = validate(table, "annotations", work.scenario.spec.quality, facts, docs=data_docs(work))
+    checks = validate(table, "annotations", work.scenario.quality, facts, docs=data_docs(work))
     return Report(summary | figures, preview=table.slice(0, 8), checks=checks)
 
 
@@ -84,7 +84,7 @@ def sync(work: Work) -> str:
     """
     scenario, platform, lake = work.scenario, work.ports.platform, work.lake
     project = platform.ensure_project(
-        scenario.name, scenario.config, guideline=scenario.guideline, overlap=scenario.spec.labeling.overlap
+        scenario.name, scenario.config, guideline=scenario.guideline, overlap=scenario.labeling.overlap
     )
     with lake.lock(f"pull-{scenario.name}"):
         cursor = f"annotations:{scenario.name}:{project}"
@@ -134,7 +134,7 @@ def _merged(before: pa.Table, pull: Pull) -> pa.Table:
 
 def _pay(work: Work, annotations: Sequence[Annotation]) -> None:
     """Each answer once, booked under the batch that asked for it, whichever batch pulls it."""
-    price, asked = work.scenario.spec.labeling.price, _asked(work)
+    price, asked = work.scenario.labeling.price, _asked(work)
     given: dict[str, list[str]] = {}
     entries = []
     for one in by_arrival([one for one in annotations if not one.cancelled]):

@@ -5,41 +5,53 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets import suite
+from assets import holding, suite
 from assets.labels import gate_report
+from assets.scenario import Scenario
+from assets.splits import splits
 from assets.stage import Report, Work, blocks, data_docs
+from lake.card import Facts, card_text
 from lake.errors import NotReady
 from lake.records import DatasetVersion, Label, SignOff, to_table
 from lake.versions import Contents
 from quality.checks import CheckResult, StageFacts
+from quality.duplicates import Nearness
 from quality.expectations import validate
 from quality.gate import GateReport, demand
-from quality.leakage import leaks, split_of
+from quality.leakage import leaks
 
 
 def run(work: Work) -> Report:
     """Commit `name@vN`: all confident labels of the signed batches so far, this one included."""
     report = gate_report(work)
     signed = signature(work)
-    demand(report, signed, work.scenario.spec.quality.sign_off_roles)
+    demand(report, signed, sign_off_roles(work.scenario))
     assert signed is not None, "demand() refuses a missing signature"
     batches = [name for name in _batches(work) if name == work.batch_name or _committed(work, name)]
-    labels = _labels(work, batches)
-    manifest = _manifest(work, labels)
+    confident = _labels(work, batches)
+    manifest = _manifest(work, confident, batches)
+    kept = set(manifest["item_id"].to_pylist())
+    labels = [one for one in confident if one.item_id in kept]
     checks = _checks(work, manifest)
     if any(blocks(check) for check in checks):
         return Report({"items": manifest.num_rows}, checks=checks)
     contents = Contents(
         manifest=manifest,
         labels=to_table(labels, Label),
-        classes=work.scenario.classes,
+        classes=work.scenario.classes or holding.classes_of(to_table(labels, Label)),
         gate_report=report.to_json(),
         card=_card(work, manifest, labels, report, signed),
     )
     version = work.ports.versions.commit(
         work.scenario.name, contents, gate=report.verdict, signed_by=signed.by, batches=batches
     )
-    return Report(_summary(version, labels, manifest), preview=contents.labels.slice(0, 8), checks=checks)
+    summary = {**_summary(version, labels, manifest), "between_splits": len(confident) - len(labels)}
+    return Report(summary, preview=contents.labels.slice(0, 8), checks=checks)
+
+
+def sign_off_roles(scenario: Scenario) -> tuple[str, ...]:
+    """Who may sign a batch of a scenario."""
+    return tuple(scenario.quality.sign_off_roles) if scenario.labeled else holding.SIGN_OFF_ROLES
 
 
 def signature(work: Work) -> SignOff | None:
@@ -62,12 +74,15 @@ def _labels(work: Work, batches: list[str]) -> list[Label]:
     newest: dict[str, Label] = {}
     for name in batches:
         newest |= {one.item_id: one for one in work.lake.batch(work.scenario.name, name).records("labels", Label)}
-    floor = work.scenario.spec.labeling.consensus.min_posterior
+    floor = work.scenario.labeling.consensus.min_posterior if work.scenario.labeled else 0.0
     return [newest[item] for item in sorted(newest) if newest[item].confidence >= floor]
 
 
-def _manifest(work: Work, labels: list[Label]) -> pa.Table:
-    """Items of the labels, in the same order, with the split and the batch that brought them."""
+def _manifest(work: Work, labels: list[Label], batches: list[str]) -> pa.Table:
+    """Items of the labels, in the same order, with the split and the batch that brought them.
+
+    Those that would bridge two splits stay out; the tables `splits` say why.
+    """
     items = work.lake.read_all(work.scenario.name, "curated", purpose="labeling", upto=work.batch_name)
     if items is None or not labels:
         raise NotReady(
@@ -76,19 +91,23 @@ def _manifest(work: Work, labels: list[Label]) -> pa.Table:
         )
     wanted = pa.array([label.item_id for label in labels], pa.string())
     items = items.filter(pc.is_in(items["item_id"], wanted)).sort_by("item_id")
-    share = work.scenario.spec.training.validation_share
-    splits = [split_of(group, validation_share=share) for group in items["group"].to_pylist()]
-    return items.append_column("split", pa.array(splits, pa.string()))
+    if not work.scenario.labeled:
+        return items.append_column("split", pa.repeat(pa.scalar("train", pa.string()), items.num_rows))
+    found = splits(work, batches)
+    at = pc.index_in(items["item_id"], value_set=found["item_id"].combine_chunks())
+    items = items.append_column("split", found["split"].take(at))
+    return items.filter(pc.is_valid(items["split"]))
 
 
 def _checks(work: Work, manifest: pa.Table) -> tuple[CheckResult, ...]:
-    quality = work.scenario.spec.quality
+    if not work.scenario.labeled:
+        return ()  # no trial cases that could leak; nothing was demanded
+    quality = work.scenario.quality
     try:
         found = leaks(
             manifest,
             suite.cases(work.lake, work.scenario),
-            max_bits=quality.near_duplicate_bits,
-            min_cosine=quality.near_duplicate_cosine,
+            Nearness(quality.near_duplicate_bits, quality.near_duplicate_cosine),
         )
         leaked = tuple(found["item_id"].to_pylist())
     except NotReady:  # no trial cases yet: nothing can leak
@@ -112,27 +131,38 @@ def _summary(version: DatasetVersion, labels: list[Label], manifest: pa.Table) -
 
 def _card(work: Work, manifest: pa.Table, labels: list[Label], report: GateReport, signed: SignOff) -> str:
     """What the version is, for whoever checks it out."""
-    spec = work.scenario.spec
-    counts = Counter(one.answer for one in labels)
-    people = sorted({who for one in labels for who in one.annotators})
-    rows = "\n".join(f"| {name} | {counts[name]} |" for name in work.scenario.classes)
-    reason = f" ({signed.reason})" if signed.reason else ""
-    return f"""# {spec.title}
+    made = {
+        "Gate": f"{report.verdict}, report {report.report_hash[:12]}"
+        + "".join(f"; {one.name}: {one.observed}" for one in report.failing),
+        "Decision": f"{signed.decision} by {signed.by} as {signed.role}"
+        + (f": {signed.reason}" if signed.reason else ""),
+    }
+    if work.scenario.labeled:
+        rule = work.scenario.labeling.consensus
+        made |= {
+            "Consensus": f"{rule.method}, posterior at least {rule.min_posterior:g}",
+            "Guideline": f"version {work.scenario.guideline_version}",
+        }
+    table = to_table(labels, Label)
+    facts = Facts(
+        title=work.scenario.spec.title,
+        manifest=manifest,
+        labels=table,
+        classes=work.scenario.classes or holding.classes_of(table),
+        made=made,
+        left_out=_left_out(work, manifest),
+    )
+    return card_text(facts)
 
-{manifest.num_rows} items of modality {spec.modality}, {len(work.scenario.classes)} classes.
 
-- Licence of the items: {spec.source.licence}
-- Consent: {spec.source.consent}
-- Annotators: {", ".join(people)}
-- Consensus: {spec.labeling.consensus.method}, posterior at least {spec.labeling.consensus.min_posterior:g}
-- Guideline version: {work.scenario.guideline_version}
-- Gate: {report.verdict}, report {report.report_hash[:12]}
-- Decision: {signed.decision} by {signed.by} as {signed.role}{reason}
-
-| class | items |
-|---|---|
-{rows}
-
-`manifest.parquet` names each item's pack, offset and length; `packs/*.tar` open with any WebDataset reader;
-`labels.parquet` holds one label an item with its confidence and who took part.
-"""
+def _left_out(work: Work, manifest: pa.Table) -> dict[str, int]:
+    """What the batches of a version brought that is not in it, by reason."""
+    counts: Counter[str] = Counter()
+    for name in manifest["batch"].unique().to_pylist():
+        batch = work.lake.batch(work.scenario.name, name)
+        for reason in batch.read("quarantine", ["reason"])["reason"].to_pylist():
+            counts[f"quarantined: {reason}"] += 1
+        counts["near-duplicates of other items"] += batch.read("dropped", ["item_id"]).num_rows
+        inside = pc.sum(pc.equal(manifest["batch"], name)).as_py()
+        counts["without a label that people are sure of"] += batch.read("curated", ["item_id"]).num_rows - inside
+    return dict(sorted(counts.items()))

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from assets import suite
 from assets.stage import Report, Work
 from lake.blobs import replace_text
-from lake.ingest.delivery import ORDER
+from lake.ingest.beside import ORDER
 from lake.records import Failure
 from quality.trial.failures import Request, propose
 
@@ -52,7 +52,7 @@ def _requests(work: Work) -> tuple[Request, ...]:
         suite.cases(work.lake, work.scenario).select(columns),
         pool.filter(pc.invert(pc.or_(known, gold))).select(columns),
         labelled.select(columns).append_column("answer", pa.array(answers, pa.string())),
-        budget=work.scenario.spec.labeling.budget_items // 2,
+        budget=work.scenario.labeling.budget_items // 2,
     )
 
 

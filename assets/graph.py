@@ -1,11 +1,11 @@
 """The asset graph of one scenario: ten assets from delivery to feedback, and their checks."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import dagster as dg
 
-from assets.loop import STAGES
+from assets.loop import BY_NAME, stages_of
 from assets.scenario import Scenario, code_key
 from assets.stage import Fact, Ports, Progress, Report, Stage, Work, blocks, carry_out
 from lake.errors import TrialbaseError
@@ -20,14 +20,24 @@ def partitions_of(scenario: str) -> dg.DynamicPartitionsDefinition:
 
 def scenario_graph(scenario: Scenario) -> list[dg.AssetsDefinition]:
     """The assets of a scenario, one group, key prefix its name."""
-    return [_asset(scenario, stage) for stage in STAGES]
+    stages = stages_of(scenario)
+    before = {stage.name: _present(stage.after, {one.name for one in stages}) for stage in stages}
+    return [_asset(scenario, stage, before[stage.name]) for stage in stages]
 
 
 def asset_key(scenario: str, stage: str) -> dg.AssetKey:
     return dg.AssetKey([scenario, stage])
 
 
-def _asset(scenario: Scenario, stage: Stage) -> dg.AssetsDefinition:
+def _present(names: Sequence[str], present: Collection[str]) -> tuple[str, ...]:
+    """What comes before a stage; where that is missing, what comes before it."""
+    found: list[str] = []
+    for name in names:
+        found += [name] if name in present else _present(BY_NAME[name].after, present)
+    return tuple(found)
+
+
+def _asset(scenario: Scenario, stage: Stage, after: Sequence[str]) -> dg.AssetsDefinition:
     key = asset_key(scenario.name, stage.name)
     checks = [dg.AssetCheckSpec(CHECK, asset=key, blocking=True, description=f"{stage.name} as scenario.yaml demands")]
     freshness = dg.FreshnessPolicy.time_window(dt.timedelta(days=scenario.spec.freshness_days))
@@ -37,7 +47,7 @@ def _asset(scenario: Scenario, stage: Stage) -> dg.AssetsDefinition:
         key_prefix=scenario.name,
         group_name=scenario.name.replace("-", "_"),
         partitions_def=partitions_of(scenario.name),
-        deps=[asset_key(scenario.name, name) for name in stage.after],
+        deps=[asset_key(scenario.name, name) for name in after],
         check_specs=checks if stage.checked else None,
         description=stage.says,
         kinds=set(stage.kinds),

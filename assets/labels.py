@@ -23,9 +23,9 @@ def run(work: Work) -> Report:
     work.batch.write("labels", to_table(agreed.labels, Label))
     work.batch.write("annotators", agreed.annotators)
     work.batch.write("gold_figures", gold_figures(annotations, _gold(work)))
-    floor = work.scenario.spec.labeling.consensus.min_posterior
+    floor = work.scenario.labeling.consensus.min_posterior
     facts = StageFacts(classes=work.scenario.classes, min_posterior=floor)
-    checks = validate(work.batch.read("labels"), "labels", work.scenario.spec.quality, facts, docs=data_docs(work))
+    checks = validate(work.batch.read("labels"), "labels", work.scenario.quality, facts, docs=data_docs(work))
     report = _judge(work, checks)
     confident = sum(label.confidence >= floor for label in agreed.labels)
     return Report(
@@ -70,7 +70,7 @@ def _agree(work: Work, annotations: Sequence[Annotation]) -> Consensus:
     agreed = agree(
         list(history.values()),
         scenario.classes,
-        scenario.spec.labeling.consensus,
+        scenario.labeling.consensus,
         gold=_gold(work),
         schema_version=scenario.guideline_version,
     )

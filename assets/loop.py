@@ -1,6 +1,7 @@
 """The ten stages of the loop, and where it waits: for people, for a signature, for a machine."""
 
 from assets import annotations, curated, dataset, feedback, labels, model, raw, tasks, training_run, trial
+from assets.scenario import Scenario
 from assets.stage import Stage
 
 STAGES = (
@@ -53,3 +54,11 @@ AGREEMENT = ("annotations", "labels")
 TRAINING = ("dataset", "training_run")
 JUDGEMENT = ("model", "trial", "feedback")
 SEGMENTS = (INTAKE, AGREEMENT, TRAINING, JUDGEMENT)
+
+# A scenario that only holds deliveries has no people and no machine to wait for.
+HOLDING = ("raw_items", "curated_items", "dataset")
+
+
+def stages_of(scenario: Scenario) -> tuple[Stage, ...]:
+    """The stages that a scenario has, in their order."""
+    return STAGES if scenario.labeled else tuple(BY_NAME[name] for name in HOLDING)

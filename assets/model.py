@@ -17,7 +17,7 @@ def run(work: Work) -> Report:
     placed.provider.fetch(placed.handle, folder)
     result = read_result(folder)
     parameters = {
-        key: str(value) for key, value in work.scenario.spec.training.model_dump(mode="json").items() if key != "local"
+        key: str(value) for key, value in work.scenario.training.model_dump(mode="json").items() if key != "local"
     }
     tracked = tracker.start(
         work.scenario.name, record.run_id, parameters, dataset_tag=version.tag, dataset_hash=version.dataset_hash

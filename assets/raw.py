@@ -2,17 +2,37 @@
 
 from assets.stage import Report, Work
 from lake.ingest import take
+from lake.media import Media
+from quality.probes import probe_row, probe_schema
 
 
 def run(work: Work) -> Report:
     """Every delivered byte accounted for: delivered = items + quarantined."""
     spec = work.scenario.spec
-    receipt = take(work.lake, spec.name, work.batch_name, spec.modality, spec.source, progress=work.progress)
-    quarantined = sum(receipt.quarantined.values())
+    receipt = take(
+        work.lake,
+        spec.name,
+        work.batch_name,
+        spec.modality,
+        spec.source,
+        classes=work.scenario.classes,
+        measure=measure,
+        measured=probe_schema(spec.modality),
+        progress=work.progress,
+    )
     summary = {
         "delivered": receipt.delivered,
         "items": receipt.items,
-        "quarantined": quarantined,
+        "quarantined": sum(receipt.quarantined.values()),
         "orders": receipt.orders,
-    } | {f"quarantined: {reason}": count for reason, count in receipt.quarantined.items()}
+        "said": receipt.said,
+        "faults": sum(receipt.faults.values()),
+    }
+    summary |= {f"quarantined: {reason}": count for reason, count in receipt.quarantined.items()}
+    summary |= {f"fault: {reason}": count for reason, count in receipt.faults.items()}
     return Report(summary, preview=work.batch.read("items").slice(0, 8))
+
+
+def measure(data: bytes, media: Media) -> tuple[object, ...]:
+    """The probes of one medium, of what decoding it gave."""
+    return probe_row(data, media.modality, media.media_type, media.decoded)

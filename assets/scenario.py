@@ -4,6 +4,9 @@ scenario.yaml      source, labeling, quality, training
 label_config.xml   what annotators see and may answer (Label Studio's own format)
 guideline.md       what annotators are told
 suite.yaml         how models are tried
+
+A scenario of a few lines, with a source and nothing else, takes deliveries in and makes versions of what they say
+themselves: nobody is asked, nothing is trained. It needs scenario.yaml alone.
 """
 
 from collections.abc import Sequence
@@ -13,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from labeling.config import LabelConfig
 from labeling.spec import LabelingSpec
@@ -26,41 +29,99 @@ from quality.spec import QualitySpec, SuiteSpec
 from training.spec import TrainingSpec
 
 S = TypeVar("S", bound=Spec)
+T = TypeVar("T")
+REQUIRED_LIMITS = {  # beside max_bytes and max_pixels
+    "audio": ("max_seconds",),
+    "video": ("max_seconds",),
+    "time_series": ("max_values",),
+    "tabular": ("max_values",),
+    "point_cloud": ("max_values",),
+}
+_TAGS = {"image": "Image", "text": "Text"}  # how Label Studio shows what can be labeled here
 BUILT_IN = Path(__file__).parent / "scenarios"
 FILES = ("scenario.yaml", "label_config.xml", "guideline.md", "suite.yaml")
+NAME_PATTERN = r"^[a-z][a-z0-9_-]{2,39}$"
+SECTIONS = ("labeling", "quality", "training")  # all of them, or none
 
 
 class ScenarioSpec(Spec):
     """What scenario.yaml holds."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{2,39}$", description="also the name of its dataset and model")
+    name: str = Field(pattern=NAME_PATTERN, description="also the name of its dataset and model")
     title: str
     owner: str = Field(description="who answers for it, a team or an e-mail address")
     modality: Modality
     freshness_days: int = Field(gt=0, description="a dataset version older than this is shown as stale")
     source: SourceSpec
-    labeling: LabelingSpec
-    quality: QualitySpec
-    training: TrainingSpec
+    labeling: LabelingSpec | None = None
+    quality: QualitySpec | None = None
+    training: TrainingSpec | None = None
+
+    @property
+    def labeled(self) -> bool:
+        """Whether people are asked and models trained; else deliveries are only held, with what they say themselves."""
+        return self.labeling is not None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "ScenarioSpec":
+        given = [name for name in SECTIONS if getattr(self, name) is not None]
+        if given and len(given) < len(SECTIONS):
+            missing = next(name for name in SECTIONS if name not in given)
+            raise ValueError(f"{' and '.join(given)} without {missing}: give all of {', '.join(SECTIONS)}, or none")
+        return self
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A checked scenario."""
+    """A checked scenario. What one that only holds deliveries does not have is a SpecError when it is asked for."""
 
     folder: Path
     spec: ScenarioSpec
-    suite: SuiteSpec
-    config: LabelConfig
-    guideline: str
+    guideline: str = ""
+    label_config: LabelConfig | None = None
+    suite_spec: SuiteSpec | None = None
 
     @property
     def name(self) -> str:
         return self.spec.name
 
     @property
+    def labeled(self) -> bool:
+        return self.spec.labeled
+
+    @property
     def classes(self) -> tuple[str, ...]:
-        return self.config.classes
+        """What may be answered; () where only deliveries say something."""
+        return () if self.label_config is None else self.label_config.classes
+
+    @property
+    def labeling(self) -> LabelingSpec:
+        return self._stated(self.spec.labeling, "labeling")
+
+    @property
+    def quality(self) -> QualitySpec:
+        return self._stated(self.spec.quality, "quality")
+
+    @property
+    def training(self) -> TrainingSpec:
+        return self._stated(self.spec.training, "training")
+
+    @property
+    def config(self) -> LabelConfig:
+        return self._stated(self.label_config, "label_config.xml")
+
+    @property
+    def suite(self) -> SuiteSpec:
+        return self._stated(self.suite_spec, "suite.yaml")
+
+    def _stated(self, part: T | None, name: str) -> T:
+        if part is None:
+            raise SpecError(
+                f"scenario {self.name} has no {name}: it only holds deliveries",
+                remedy=f"give {self.folder / 'scenario.yaml'} the sections {', '.join(SECTIONS)}, and the files "
+                f"{', '.join(FILES[1:])} beside it",
+            )
+        return part
 
     @cached_property
     def guideline_version(self) -> str:
@@ -70,24 +131,31 @@ class Scenario:
 
 def load_scenario(folder: Path) -> Scenario:
     """Read and check a scenario's folder. Raises SpecError with file, line and key."""
-    texts = {}
-    for name in FILES:
-        path = folder / name
-        try:
-            texts[name] = path.read_text(encoding="utf-8")
-        except FileNotFoundError as error:
-            raise SpecError(
-                f"{path} is not there",
-                remedy=f"a scenario is a folder with {', '.join(FILES)}; see `trialbase scenario new`",
-            ) from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise SpecError(f"{path} cannot be read: {error}", remedy="save it as UTF-8 text") from error
-    config = LabelConfig.parse(texts["label_config.xml"], where=str(folder / "label_config.xml"))
-    spec = _checked(ScenarioSpec, texts["scenario.yaml"], folder / "scenario.yaml")
-    suite = _checked(SuiteSpec, texts["suite.yaml"], folder / "suite.yaml")
-    scenario = Scenario(folder, spec, suite, config, texts["guideline.md"])
+    spec = _checked(ScenarioSpec, _text(folder / "scenario.yaml"), folder / "scenario.yaml")
+    scenario = Scenario(folder, spec)
+    if spec.labeled:
+        _, config, guideline, suite = (folder / name for name in FILES)
+        scenario = Scenario(
+            folder,
+            spec,
+            guideline=_text(guideline),
+            label_config=LabelConfig.parse(_text(config), where=str(config)),
+            suite_spec=_checked(SuiteSpec, _text(suite), suite),
+        )
     _agrees(scenario)
     return scenario
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise SpecError(
+            f"{path} is not there",
+            remedy=f"a scenario is a folder with {', '.join(FILES)}; see `trialbase scenario new`",
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path} cannot be read: {error}", remedy="save it as UTF-8 text") from error
 
 
 def find_scenarios(folders: Sequence[Path]) -> dict[str, Path]:
@@ -127,7 +195,8 @@ def suite_json_schema() -> dict[str, Any]:
 
 def code_key(scenario: Scenario) -> str:
     """Changes whenever anything in the scenario's files does."""
-    return ids.key(*((scenario.folder / name).read_text(encoding="utf-8") for name in FILES))[:12]
+    names = FILES if scenario.labeled else FILES[:1]
+    return ids.key(*((scenario.folder / name).read_text(encoding="utf-8") for name in names))[:12]
 
 
 def _agrees(scenario: Scenario) -> None:
@@ -137,17 +206,35 @@ def _agrees(scenario: Scenario) -> None:
         raise SpecError(
             f"{where}: name is {spec.name!r}, its folder is {scenario.folder.name!r}", remedy="give both the same name"
         )
-    tag = {"image": "Image", "text": "Text"}[spec.modality]
+    _limits_stated(spec, where)
+    if not scenario.labeled:
+        return
+    tag = _TAGS.get(spec.modality)
+    if tag is None:
+        raise SpecError(
+            f"{where}: modality {spec.modality} cannot be labeled yet",
+            remedy=f"leave out {', '.join(SECTIONS)} to hold deliveries, or use one of {', '.join(_TAGS)}",
+        )
     if scenario.config.object_tag != tag:
         raise SpecError(
             f"{scenario.folder / 'label_config.xml'} shows <{scenario.config.object_tag}>, modality is {spec.modality}",
             remedy=f"show the item with <{tag}>, or correct modality in scenario.yaml",
         )
-    if not spec.training.recipe.startswith(spec.modality):
+    if not scenario.training.recipe.startswith(spec.modality):
         raise SpecError(
-            f"{where}: training.recipe {spec.training.recipe!r} does not learn from {spec.modality}",
+            f"{where}: training.recipe {scenario.training.recipe!r} does not learn from {spec.modality}",
             remedy=f"use {spec.modality}_classifier",
         )
+
+
+def _limits_stated(spec: ScenarioSpec, where: Path) -> None:
+    """What a modality may cost has to be said: no limit has a default."""
+    for name in REQUIRED_LIMITS.get(spec.modality, ()):
+        if getattr(spec.source, name) is None:
+            raise SpecError(
+                f"{where}: source.{name} is missing: modality {spec.modality} needs it",
+                remedy=f"add {name} to source: what one file may cost",
+            )
 
 
 def _checked(model: type[S], text: str, path: Path) -> S:

@@ -3,7 +3,7 @@
 import dataclasses
 import datetime as dt
 
-from assets.dataset import signature
+from assets.dataset import sign_off_roles, signature
 from assets.labels import GATE, gate_report
 from assets.stage import Work
 from lake.errors import GateError, NotReady
@@ -38,7 +38,7 @@ def sign(work: Work, *, by: str, role: str, decision: Decision, reason: str, rep
             reason=reason.strip(),
             at=dt.datetime.now(dt.UTC),
         )
-        check_signature(report, said, work.scenario.spec.quality.sign_off_roles)
+        check_signature(report, said, sign_off_roles(work.scenario))
         last = signature(work)
         if last is not None and dataclasses.replace(last, at=said.at) == said:
             return last

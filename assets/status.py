@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assets.annotations import count
-from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, SEGMENTS, STAGES, TRAINING, TRIAL_INTAKE
+from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, SEGMENTS, STAGES, TRAINING, TRIAL_INTAKE, stages_of
 from assets.stage import Work, blocks, kept_checks
 from lake.records import Annotation, Task
 from lake.state import BatchRow
@@ -39,13 +39,18 @@ def _next(work: Work, row: BatchRow, done: set[str]) -> tuple[Waiting, str, tupl
     run = f"trialbase run {row.scenario}"
     blocked, stage = _blocked(work, done)
     if blocked:
-        again = tuple(name for segment in SEGMENTS if stage in segment for name in segment[segment.index(stage) :])
+        # what was refused for a limit of scenario.yaml comes in again once that is corrected
+        first = "raw_items" if stage == "curated_items" else stage
+        again = tuple(name for segment in SEGMENTS if stage in segment for name in segment[segment.index(first) :])
+        again = tuple(name for name in again if name in {one.name for one in stages_of(work.scenario)})
         return "data owner", f"blocked: {blocked}", again, f"mend the delivery or scenario.yaml, then {run}"
-    for segment in (TRIAL_INTAKE,) if row.purpose == "trial" else (INTAKE,):
-        if missing := tuple(stage for stage in segment if stage not in done):
-            return "the loop", f"{missing[0]} comes next", missing, run
+    short = row.purpose == "trial" or not work.scenario.labeled
+    if missing := tuple(stage for stage in (TRIAL_INTAKE if short else INTAKE) if stage not in done):
+        return "the loop", f"{missing[0]} comes next", missing, run
     if row.purpose == "trial":
-        return "nobody", "trial cases are ready", (), ""
+        return _trial_cases(work, row)
+    if not work.scenario.labeled:
+        return _holding(work, row, run, done)
     if missing := tuple(stage for stage in AGREEMENT if stage not in done):
         return _labeling(work, run, missing)
     if "dataset" not in done:
@@ -68,6 +73,23 @@ def _blocked(work: Work, done: set[str]) -> tuple[str, str]:
     return "", ""
 
 
+def _trial_cases(work: Work, row: BatchRow) -> tuple[Waiting, str, tuple[str, ...], str]:
+    """A case without a right answer is of no use."""
+    cases = work.batch.read("curated", ["item_id"]).num_rows
+    answered = work.batch.read("answers", ["item_id"]).num_rows
+    if cases and not answered:
+        command = f"deliver the cases with answers.csv: trialbase ingest {row.scenario} FOLDER --for trial"
+        return "data owner", f"none of {cases} trial cases has an answer", (), command
+    return "nobody", "trial cases are ready", (), ""
+
+
+def _holding(work: Work, row: BatchRow, run: str, done: set[str]) -> tuple[Waiting, str, tuple[str, ...], str]:
+    if "dataset" not in done:
+        return _signing(work, row, run)
+    summary = work.lake.state.outcomes(row.scenario, row.batch)["dataset"].summary
+    return "nobody", f"held in {summary['version']}", (), ""
+
+
 def _labeling(work: Work, run: str, missing: tuple[str, ...]) -> tuple[Waiting, str, tuple[str, ...], str]:
     tasks = work.batch.records("tasks", Task)
     have = work.batch.records("annotations", Annotation) if work.batch.has("annotations") else []
@@ -84,8 +106,10 @@ def _signing(work: Work, row: BatchRow, run: str) -> tuple[Waiting, str, tuple[s
     if report.verdict == "block":
         return "data owner", "the gate blocks", (), f"trialbase report {row.scenario} {row.batch}"
     if signed is not None and signed.report_hash == report.report_hash and signed.decision != "reject":
-        return "the loop", f"signed by {signed.by}", TRAINING, run
+        return "the loop", f"signed by {signed.by}", TRAINING if work.scenario.labeled else ("dataset",), run
     if signed is not None and signed.decision == "reject" and signed.report_hash == report.report_hash:
+        if not work.scenario.labeled:
+            return "data owner", f"rejected by {signed.by}: {signed.reason}", (), "deliver corrected data"
         command = f"correct the answers in Label Studio, then {run}"
         return "data owner", f"rejected by {signed.by}: {signed.reason}", AGREEMENT, command
     flag = "--approve" if report.verdict == "pass" else '--waive "REASON"'

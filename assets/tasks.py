@@ -43,7 +43,7 @@ def push(work: Work, tasks: Sequence[Task]) -> str:
     """Send tasks to the platform; what is there already is not sent again. Returns the project's id."""
     scenario, platform = work.scenario, work.ports.platform
     project = platform.ensure_project(
-        scenario.name, scenario.config, guideline=scenario.guideline, overlap=scenario.spec.labeling.overlap
+        scenario.name, scenario.config, guideline=scenario.guideline, overlap=scenario.labeling.overlap
     )
     values = _values(work, [task.item_id for task in tasks])
     platform.push(project, [PlatformTask(task, values[task.item_id]) for task in tasks])
@@ -51,7 +51,7 @@ def push(work: Work, tasks: Sequence[Task]) -> str:
 
 
 def _plan(work: Work) -> list[Task]:
-    spec = work.scenario.spec.labeling
+    spec = work.scenario.labeling
     gold = work.lake.gold(work.scenario.name, upto=work.batch_name)
     chosen_gold = choose_gold(gold, spec.gold.tasks_per_batch, seed_key=work.batch_name)
     bought = select(_candidates(work, gold), budget=spec.budget_items, explore=spec.explore, seed_key=work.batch_name)
@@ -62,7 +62,7 @@ def _plan(work: Work) -> list[Task]:
 
 
 def _task(work: Work, item_id: str, priority: float, reason: Reason, people: int) -> Task:
-    scenario, overlap = work.scenario, work.scenario.spec.labeling.overlap
+    scenario, overlap = work.scenario, work.scenario.labeling.overlap
     extra = min(EXTRA_VOTES, max(0, people - overlap)) if reason == "review" else 0
     return Task(
         task_id=ids.key(scenario.name, item_id, scenario.guideline_version)[:32],
@@ -116,9 +116,9 @@ def _asked_again(work: Work) -> dict[str, tuple[Reason, float]]:
     Nothing is asked again of a crew that has no further person to answer it.
     """
     wanted: dict[str, tuple[Reason, float]] = {}
-    more = _num_people(work) > work.scenario.spec.labeling.overlap
+    more = _num_people(work) > work.scenario.labeling.overlap
     labels = work.lake.labels(work.scenario.name, upto=work.batch_name)
-    floor = work.scenario.spec.labeling.consensus.min_posterior
+    floor = work.scenario.labeling.consensus.min_posterior
     for item_id, label in labels.items():
         if more and label.confidence < floor and label.adjudicated_by is None:
             wanted[item_id] = ("review", 1.0 - label.confidence)

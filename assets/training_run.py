@@ -39,7 +39,7 @@ def run(work: Work) -> Report:
 
 def place(work: Work) -> Placed:
     """The run of this batch, submitted if it was not, resumed if its machine was lost."""
-    spec, name = work.scenario.spec.training, work.scenario.name
+    spec, name = work.scenario.training, work.scenario.name
     version = work.ports.versions.get(version_of(work))
     identity = run_id(version.dataset_hash, spec, code_version())
     provider = work.ports.doors.compute(work.scenario)

@@ -57,6 +57,18 @@ class Blobs:
             local.replace(target)
             sync(target.parent)
 
+    def remove(self, path: str) -> None:
+        """Take a file away; nothing where there is none."""
+        with self._writing(path), suppress(FileNotFoundError):
+            self._fs.rm_file(self._at(path))
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Every file below a folder, and its size in bytes; none where there is no folder."""
+        with self._reading(folder):
+            self._fs.invalidate_cache()  # object stores remember what they listed
+            found = self._fs.find(self._at(folder), detail=True)
+        return {str(PurePosixPath(path).relative_to(self._root)): one["size"] for path, one in sorted(found.items())}
+
     def exists(self, path: str) -> bool:
         with self._reading(path):
             return bool(self._fs.exists(self._at(path)))

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 _CHUNK_BYTES = 1 << 20
 
@@ -16,10 +17,15 @@ def content_id(data: bytes) -> str:
 
 def file_id(path: Path) -> str:
     """sha256 of a file's bytes, read in pieces of 1 MiB."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(_CHUNK_BYTES):
-            digest.update(piece)
+        return stream_id(file)
+
+
+def stream_id(file: BinaryIO) -> str:
+    """sha256 of what is left of an open file, read in pieces of 1 MiB."""
+    digest = hashlib.sha256()
+    while piece := file.read(_CHUNK_BYTES):
+        digest.update(piece)
     return digest.hexdigest()
 
 

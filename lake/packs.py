@@ -1,28 +1,36 @@
 """Packs: plain uncompressed tar files that any WebDataset reader opens, with random reads by offset."""
 
+import os
+import re
 import tarfile
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from lake import ids
 from lake.blobs import Blobs, not_written, scratch
 from lake.errors import LakeError
+from lake.media import extension
 
 PACK_BYTES = 256 * 2**20
-
-_EXTENSIONS = {
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/gif": "gif",
-    "image/bmp": "bmp",
-    "image/webp": "webp",
-    "image/tiff": "tif",
-    "text/plain": "txt",
-}
+_OPEN_PACKS = 64
+_NAME_DIGITS = 24
+_PLACES = pa.schema(
+    [
+        ("item_id", pa.string()),
+        ("pack", pa.string()),
+        ("offset", pa.int64()),
+        ("length", pa.int64()),
+        ("main", pa.bool_()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -39,15 +47,74 @@ def pack_path(pack: str) -> str:
     return f"packs/{pack}.tar"
 
 
+def pack_name(sha256: str) -> str:
+    """The name of a pack with these bytes."""
+    return f"pack-{sha256[:_NAME_DIGITS]}"
+
+
+def is_pack_path(path: str) -> bool:
+    """Whether a path below the lake's root is that of a pack, and not of one that is being written."""
+    return re.fullmatch(rf"packs/pack-[0-9a-f]{{{_NAME_DIGITS}}}\.tar", path) is not None
+
+
+def packs_of(items: pa.Table) -> tuple[str, ...]:
+    """The packs that rows of items need, for their main media and for their parts; in order."""
+    return tuple(sorted(places_of(items)["pack"].unique().to_pylist()))
+
+
+def places_of(items: pa.Table) -> pa.Table:
+    """Where the media of items lie: item_id, pack, offset, length, and whether it is the item's main medium."""
+    names = [name for name in _PLACES.names if name != "main"]
+    places = [_places(*(items[name] for name in names), main=True)]
+    if "parts" in items.column_names:  # tables of earlier releases have none
+        lists = items["parts"].combine_chunks()
+        parts, owners = pc.list_flatten(lists), items["item_id"].take(pc.list_parent_indices(lists))
+        places.append(_places(owners, *(pc.struct_field(parts, name) for name in names[1:]), main=False))
+    return pa.concat_tables(places)
+
+
+def _places(*columns: pa.Array, main: bool) -> pa.Table:
+    return pa.table([*columns, pa.repeat(main, len(columns[0]))], names=_PLACES.names).cast(_PLACES)
+
+
+class _Descriptor:
+    """An open pack; closed when nobody reads from it any more, whatever thread let go of it."""
+
+    def __init__(self, path: str) -> None:
+        self.number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        if hasattr(self, "number"):
+            os.close(self.number)
+
+
+@lru_cache(maxsize=_OPEN_PACKS)
+def _descriptor(blobs: Blobs, pack: str) -> _Descriptor | None:
+    """A descriptor that stays open, since opening costs more than reading; None on an object store."""
+    local = blobs.local_path(pack_path(pack))
+    return None if local is None else _Descriptor(str(local))
+
+
 def read_item(blobs: Blobs, place: Place) -> bytes:
     """One item's bytes, without reading the rest of the pack."""
-    data = blobs.read(pack_path(place.pack), place.offset, place.offset + place.length)
+    data = _read_local(blobs, place)
+    if len(data) != place.length:
+        data = blobs.read(pack_path(place.pack), place.offset, place.offset + place.length)
     if len(data) != place.length:
         raise LakeError(
             f"pack {place.pack} ends before offset {place.offset + place.length}",
             remedy="it is damaged: restore it from a backup, or ingest its delivery again",
         )
     return data
+
+
+def _read_local(blobs: Blobs, place: Place) -> bytes:
+    """The bytes, where the pack lies on this machine; b"" where it does not, or cannot be read."""
+    try:
+        found = _descriptor(blobs, place.pack)
+        return b"" if found is None else os.pread(found.number, place.length, place.offset)
+    except OSError:
+        return b""
 
 
 class PackWriter:
@@ -78,12 +145,17 @@ class PackWriter:
             if kind is None:
                 self._finish()
 
-    def add(self, item_id: str, media_type: str, data: bytes) -> None:
-        """Append one item. Raises LakeError when it cannot be written."""
-        info = tarfile.TarInfo(f"{item_id}.{_EXTENSIONS[media_type]}")
+    def add(self, item_id: str, media_type: str, data: bytes, part: str = "") -> None:
+        """Append one medium of an item; its place is found under the item's id, of a further part under `id.part`.
+
+        The parts of an item that are added one after the other are one sample to a WebDataset reader. Raises
+        LakeError when it cannot be written.
+        """
+        name = f"{item_id}.{part}" if part else item_id
+        info = tarfile.TarInfo(f"{name}.{extension(media_type)}")
         info.size = len(data)
         header = info.tobuf(tarfile.USTAR_FORMAT)
-        self._held.append((item_id, self._size + len(header), len(data)))
+        self._held.append((name, self._size + len(header), len(data)))
         self._write(header + data + bytes(-len(data) % tarfile.BLOCKSIZE))
         if self._size >= self._limit:
             self._finish()
@@ -107,7 +179,7 @@ class PackWriter:
             file.flush()
         except OSError as error:
             raise not_written(str(path), error) from error
-        pack = f"pack-{ids.file_id(path)[:24]}"
+        pack = pack_name(ids.file_id(path))
         if not self._blobs.exists(pack_path(pack)):
             self._blobs.put(path, pack_path(pack))
         self.places |= {item: Place(pack, offset, length) for item, offset, length in self._held}

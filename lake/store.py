@@ -40,6 +40,10 @@ class Batch:
     def write(self, table: str, rows: pa.Table) -> None:
         tables.write_table(self.blobs, self._path(table), rows)
 
+    def remove(self, table: str) -> None:
+        """Take a table away; nothing where there is none."""
+        self.blobs.remove(self._path(table))
+
     def path(self, file: str) -> str:
         """Where a file of this batch lies below the lake's root."""
         return f"batches/{self.scenario}/{self.name}/{file}"
@@ -95,6 +99,14 @@ class Lake:
                     rows = rows.append_column("batch", pa.array([batch.name] * rows.num_rows, pa.string()))
                 parts.append(rows)
         return pa.concat_tables(parts) if parts else None
+
+    def item_ids(self, scenario: str) -> set[str]:
+        """All items that a scenario's batches hold."""
+        known: set[str] = set()
+        for batch in self.batches(scenario):
+            if batch.has("items"):
+                known.update(batch.read("items", ["item_id"])["item_id"].to_pylist())
+        return known
 
     def gold(self, scenario: str, *, upto: str | None = None) -> dict[str, str]:
         """What experts said of items in labeling deliveries: item_id -> answer; the first word counts."""

@@ -10,6 +10,8 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lake import ids
-from lake.blobs import replace_text
 from lake.changes import Diff, compare
 from lake.errors import LakeError, NotFound
-from lake.packs import pack_path
+from lake.packs import pack_path, packs_of
 from lake.records import DatasetVersion, GateVerdict
 from lake.repository import COPIES, LINKS, DatasetRepository
 from lake.store import Lake
@@ -44,19 +45,27 @@ class Contents:
     gate_report: str  # JSON
     card: str  # Markdown
 
-    @property
+    @cached_property
     def packs(self) -> tuple[str, ...]:
-        return tuple(sorted(set(self.manifest["pack"].to_pylist())))
+        return packs_of(self.manifest)
 
-    @property
+    @cached_property
+    def tables(self) -> dict[str, bytes]:
+        """The Parquet files by name."""
+        return {name: data for name, (data, _) in self._files.items()}
+
+    @cached_property
     def dataset_hash(self) -> str:
         """Identity of the data: manifest, labels, classes and the packs, which are named by content."""
-        return ids.key(
-            ids.content_id(parquet_bytes(self.manifest)),
-            ids.content_id(parquet_bytes(self.labels)),
-            json.dumps(self.classes),
-            *self.packs,
-        )
+        tables = [content_id for _, content_id in self._files.values()]
+        return ids.key(*tables, json.dumps(self.classes), *self.packs)
+
+    @cached_property
+    def _files(self) -> dict[str, tuple[bytes, str]]:
+        """Bytes and their sha256; made once, side by side, since a million rows take seconds."""
+        tables = {"manifest.parquet": self.manifest, "labels.parquet": self.labels}
+        with ThreadPoolExecutor(len(tables)) as threads:
+            return dict(zip(tables, threads.map(_file, tables.values()), strict=True))
 
 
 class DvcVersions:
@@ -69,7 +78,7 @@ class DvcVersions:
     def __init__(self, lake: Lake, remote: str | None = None) -> None:
         self._lake = lake
         self.path = lake.home / "datasets"
-        self._repository = DatasetRepository(self.path, remote)
+        self.repository = DatasetRepository(self.path, remote)
 
     def commit(
         self, name: str, contents: Contents, *, gate: GateVerdict, signed_by: str, batches: Sequence[str]
@@ -80,16 +89,18 @@ class DvcVersions:
                 f"{name!r} cannot be the name of a dataset",
                 remedy="use lower-case letters, digits, - and _, beginning with a letter or a digit",
             )
-        with self._lake.lock("datasets"):
-            self._repository.prepare()
+        with self._lake.lock("datasets"), ThreadPoolExecutor(1) as beside:
+            hashed = beside.submit(lambda: contents.dataset_hash)  # takes longer than all that git has to do
+            self.repository.prepare()
             known = self.list(name)
-            same = [one for one in known if one.dataset_hash == contents.dataset_hash]
+            dataset_hash = hashed.result()
+            same = [one for one in known if one.dataset_hash == dataset_hash]
             if same:
                 return same[-1]
             version = DatasetVersion(
                 name=name,
                 number=known[-1].number + 1 if known else 1,
-                dataset_hash=contents.dataset_hash,
+                dataset_hash=dataset_hash,
                 revision="",
                 num_items=contents.manifest.num_rows,
                 gate=gate,
@@ -101,15 +112,14 @@ class DvcVersions:
 
     def list(self, name: str | None = None) -> list[DatasetVersion]:
         """Versions by name and number."""
-        matches = [_TAG.fullmatch(tag) for tag in self._repository.tags()]
-        tags = sorted((m["name"], int(m["number"])) for m in matches if m and name in (None, m["name"]))
-        return [self._read(tag_name, number) for tag_name, number in tags]
+        tags = {tag: commit for tag, commit in self.repository.tags().items() if _named(tag, name)}
+        return _read(self.repository, tags)
 
     def get(self, tag: str) -> DatasetVersion:
         """The version of a tag `name@vN`. Raises NotFound."""
-        match = _TAG.fullmatch(tag)
-        if match and self._repository.tags(tag):
-            return self._read(match["name"], int(match["number"]))
+        found = _read(self.repository, self.repository.tags(tag)) if _TAG.fullmatch(tag) else []
+        if found:
+            return found[0]
         known = ", ".join(one.tag for one in self.list()) or "none yet"
         raise NotFound(f"there is no dataset version {tag}", remedy=f"versions are: {known}")
 
@@ -120,7 +130,7 @@ class DvcVersions:
     def folder(self, tag: str) -> Path:
         """A version's files for reading alone (links to the kept ones), checked out once and kept."""
         version = self.get(tag)
-        kept = self._lake.home / "checkouts" / f"{tag}-{version.dataset_hash[:12]}"
+        kept = self.checkouts / f"{tag}-{version.dataset_hash[:12]}"
         with self._lake.lock("checkouts"):
             if kept.is_dir():
                 return kept
@@ -128,26 +138,48 @@ class DvcVersions:
                 shutil.rmtree(stale)
             return self._checkout(version, kept, LINKS)
 
+    @property
+    def checkouts(self) -> Path:
+        """Where `folder` keeps what it checked out."""
+        return self._lake.home / "checkouts"
+
+    def text(self, tag: str, file: str) -> str:
+        """A text of a version that git holds: classes.json, gate.json, card.md, version.json."""
+        version = self.get(tag)
+        return self.repository.show([f"{tag}:{version.name}/{file}"])[0]
+
+    def table(self, tag: str, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """`manifest` or `labels` of a version, or those of some columns that it has; no pack is touched."""
+        version = self.get(tag)
+        (tracked,) = self.repository.tracked(tag, [f"{version.name}/{table}.parquet"])
+        path = self.repository.object(tracked.md5)
+        try:
+            names = pq.read_schema(path).names
+            wanted = None if columns is None else [name for name in columns if name in names]
+            return pq.read_table(path, columns=wanted, memory_map=True, partitioning=None)
+        except (pa.ArrowException, OSError) as error:
+            raise LakeError(
+                f"{table}.parquet of {tag} is damaged: {str(error).splitlines()[0]}",
+                remedy=f"remove {path}, then `dvc fetch --all-tags` in {self.path}, or restore a backup",
+            ) from error
+
+    def packs_needed(self) -> set[str]:
+        """The packs of all versions, by name."""
+        return {Path(name).stem for one in self.list() for name in self.repository.packs_at(one.tag)}
+
     def diff(self, before: str, after: str) -> Diff:
         """What changed between two versions, label by label."""
         first, last = self._labels_and_splits(before), self._labels_and_splits(after)
         return compare(first, last)
 
     def _labels_and_splits(self, tag: str) -> pa.Table:
-        folder = self.folder(tag)
-        labels = pq.read_table(folder / "labels.parquet", columns=["item_id", "answer", "annotators"])
-        splits = pq.read_table(folder / "manifest.parquet", columns=["item_id", "split"])
+        labels = self.table(tag, "labels", ["item_id", "answer", "annotators", "adjudicated_by"])
+        splits = self.table(tag, "manifest", ["item_id", "split"])
         if not labels["item_id"].equals(splits["item_id"]):
             raise LakeError(f"labels and manifest of {tag} do not name the same items", remedy="restore the version")
         return labels.append_column("split", splits["split"])
 
     # --- inside
-
-    def _read(self, name: str, number: int) -> DatasetVersion:
-        tag = f"{name}@v{number}"
-        facts: dict[str, Any] = json.loads(self._repository.show(tag, f"{name}/version.json"))
-        lists = {key: tuple(facts[key]) for key in ("parents", "batches")}
-        return DatasetVersion(**(facts | lists), revision=self._repository.revision(tag))
 
     def _checkout(self, version: DatasetVersion, to: Path, links: Sequence[str]) -> Path:
         if to.exists():
@@ -156,7 +188,7 @@ class DvcVersions:
             to.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=f".{to.name}-", dir=to.parent) as folder:
                 out = Path(folder) / version.name
-                self._repository.get(version.name, version.tag, out, links)
+                self.repository.get(version.name, version.tag, out, links)
                 (out / ".gitignore").unlink(missing_ok=True)
                 out.replace(to)
         except OSError as error:
@@ -166,29 +198,42 @@ class DvcVersions:
         return to
 
     def _commit(self, version: DatasetVersion, contents: Contents) -> DatasetVersion:
-        folder = self.path / version.name
-        self._write(folder, version, contents)
-        targets = [folder / name for name in ("manifest.parquet", "labels.parquet", "packs")]
-        self._repository.commit(targets, f"{version.tag}: {version.num_items} items", version.tag)
-        return self._read(version.name, version.number)
-
-    def _write(self, folder: Path, version: DatasetVersion, contents: Contents) -> None:
-        packs = folder / "packs"
-        packs.mkdir(parents=True, exist_ok=True)
-        for stale in packs.glob("*.tar"):
-            if stale.stem not in contents.packs:
-                stale.unlink()
-        for pack in contents.packs:
-            target = packs / f"{pack}.tar"
-            target.unlink(missing_ok=True)
-            self._lake.blobs.fetch(pack_path(pack), target)
-        for name, table in (("manifest", contents.manifest), ("labels", contents.labels)):
-            path = folder / f"{name}.parquet"
-            path.unlink(missing_ok=True)  # a hard link into DVC's cache: never write through it
-            path.write_bytes(parquet_bytes(table))
-        replace_text(folder / "classes.json", json.dumps(contents.classes, ensure_ascii=False) + "\n")
-        replace_text(folder / "gate.json", contents.gate_report)
-        replace_text(folder / "card.md", contents.card)
         facts = dataclasses.asdict(version)
         del facts["revision"]
-        replace_text(folder / "version.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+        texts = {
+            "classes.json": json.dumps(contents.classes, ensure_ascii=False) + "\n",
+            "gate.json": contents.gate_report,
+            "card.md": contents.card,
+            "version.json": json.dumps(facts, indent=2, ensure_ascii=False) + "\n",
+        }
+        packs = {f"{pack}.tar": partial(self._lake.blobs.fetch, pack_path(pack)) for pack in contents.packs}
+        message = f"{version.tag}: {version.num_items} items"
+        commit = self.repository.commit(version.name, version.tag, message, texts, contents.tables, packs)
+        return dataclasses.replace(version, revision=commit)
+
+
+def _file(table: pa.Table) -> tuple[bytes, str]:
+    data = parquet_bytes(table)
+    return data, ids.content_id(data)
+
+
+def _read(repository: DatasetRepository, tags: dict[str, str]) -> list[DatasetVersion]:
+    """The versions of tags and their commits, by name and number."""
+    names = sorted(tags, key=_place)
+    texts = repository.show([f"{tag}:{_place(tag)[0]}/version.json" for tag in names])
+    return [_version(json.loads(text), tags[tag]) for tag, text in zip(names, texts, strict=True)]
+
+
+def _version(facts: dict[str, Any], commit: str) -> DatasetVersion:
+    lists = {key: tuple(facts[key]) for key in ("parents", "batches")}
+    return DatasetVersion(**(facts | lists), revision=commit)
+
+
+def _named(tag: str, name: str | None) -> bool:
+    match = _TAG.fullmatch(tag)
+    return match is not None and name in (None, match["name"])
+
+
+def _place(tag: str) -> tuple[str, int]:
+    name, _, number = tag.rpartition("@v")
+    return name, int(number)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import shlex
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 import typer
 
 from lake.errors import SettingsError, TrialbaseError
+from pipelines.dataset_commands import dataset_app, lake_app
 from pipelines.garbage import look_less_for_garbage
 from pipelines.settings import Settings
 from pipelines.show import Table, print_json, print_table, print_tree, say
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from assets.scenario import Scenario
     from assets.status import Status
     from lake.store import Lake
-    from lake.versions import DvcVersions
 
 app = typer.Typer(
     name="trialbase",
@@ -28,10 +29,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 scenario_app = typer.Typer(help="Scenarios: folders that say what is labeled, learned and tried.", no_args_is_help=True)
-dataset_app = typer.Typer(help="Dataset versions.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit log of decisions.", no_args_is_help=True)
 app.add_typer(scenario_app, name="scenario")
 app.add_typer(dataset_app, name="dataset")
+app.add_typer(lake_app, name="lake")
 app.add_typer(audit_app, name="audit")
 
 Json = Annotated[bool, typer.Option("--json", help="Print data instead of a table.")]
@@ -92,10 +93,14 @@ def down() -> None:
 @app.command()
 def ingest(
     scenario: ScenarioName,
-    paths: Annotated[list[Path], typer.Argument(help="Folders of delivered files; together they are one batch.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(help="Folders, archives or files, local or on s3:// and https://; together they are one batch."),
+    ],
     purpose: Annotated[
         str, typer.Option("--for", help="labeling, or trial: cases that models are tried on.")
     ] = "labeling",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would come in; take nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Take deliveries in; the same deliveries twice add nothing."""
@@ -105,13 +110,40 @@ def ingest(
     if purpose not in ("labeling", "trial"):
         raise SettingsError(f"--for {purpose} is unknown", remedy="use --for labeling or --for trial")
     found = _scenario(scenario)
+    if dry_run:
+        from pipelines.show_delivery import show_delivery
+
+        show_delivery(paths, found.spec.source.reader, as_json=as_json)
+        return
     batch, report = take_in(Settings.load(), found, paths, cast(Purpose, purpose), shown=not as_json)
     rows = {"batch": batch, **report.summary}
     if as_json:
         print_json(rows)
         return
     print_table(Table(("", ""), [(name.replace("_", " "), value) for name, value in rows.items()]))
+    if rows["quarantined"]:
+        print(f"which files, and why: trialbase quarantine {found.name} {batch}")
     print(f"next: trialbase run {found.name}")
+
+
+@app.command()
+def quarantine(
+    scenario: ScenarioName,
+    batch: Annotated[str, typer.Argument(help="The batch.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Which delivered files did not come in, and why; and what deliveries say that is not sound."""
+    from pipelines.ports import open_lake
+
+    found, lake = _scenario(scenario), open_lake(Settings.load())
+    folder = lake.batch(found.name, lake.state.batch(found.name, batch).batch)
+    refused = folder.read("quarantine", ["source", "reason", "detail"]).to_pylist()
+    faults = folder.read("faults").to_pylist() if folder.has("faults") else []
+    if as_json:
+        print_json({"quarantined": refused, "faults": faults})
+        return
+    rows = [(row["reason"], row["source"], row["detail"]) for row in [*refused, *faults]]
+    print_table(Table(("reason", "file", "detail"), rows)) if rows else print("everything came in")
 
 
 @app.command()
@@ -137,11 +169,24 @@ def run(
     from pipelines.runner import advance
 
     found, ports = _scenario(scenario), open_ports(settings)
-    names = [row.batch for row in ports.lake.state.batches(found.name)]
+    rows = sorted(
+        ports.lake.state.batches(found.name), key=lambda row: row.purpose != "trial"
+    )  # others are tried on them
+    names = [row.batch for row in rows]
     if batch is not None:
         names = [ports.lake.state.batch(found.name, batch).batch]
     quiet: Callable[[str], None] = (lambda _text: None) if as_json else say
-    _print_statuses([advance(settings, found, ports, name, quiet) for name in names], as_json)
+    statuses, errors = [], []
+    for name in names:
+        try:
+            statuses.append(advance(settings, found, ports, name, quiet))
+        except TrialbaseError as error:  # one batch in trouble does not hold up the others
+            errors.append((name, error))
+    _print_statuses(statuses, as_json) if statuses or not errors else None
+    for name, told in errors[:-1]:
+        print(f"error: batch {name}: {told}", file=sys.stderr)
+    if errors:
+        raise errors[-1][1]
 
 
 @app.command()
@@ -324,60 +369,6 @@ def scenario_schema(
     print_json(suite_json_schema() if suite else json_schema())
 
 
-# --- dataset versions
-
-
-@dataset_app.command("list")
-def dataset_list(
-    scenario: Annotated[str | None, typer.Argument(help="Only this scenario.")] = None, as_json: Json = False
-) -> None:
-    """All dataset versions."""
-    versions = _versions().list(scenario)
-    if as_json:
-        print_json([dataclasses.asdict(one) for one in versions])
-        return
-    rows = [
-        (one.tag, one.num_items, one.gate, one.signed_by, one.dataset_hash[:12], one.revision[:10]) for one in versions
-    ]
-    print_table(Table(("version", "items", "gate", "signed by", "content", "git"), rows))
-
-
-@dataset_app.command("diff")
-def dataset_diff(
-    before: Annotated[str, typer.Argument(help="A version, such as digits@v1.", show_default=False)],
-    after: Annotated[str, typer.Argument(help="Another one.", show_default=False)],
-    as_json: Json = False,
-) -> None:
-    """What changed from one version to another, label by label."""
-    found = _versions().diff(before, after)
-    relabelled, moved = found.relabelled.to_pylist(), found.split_changed.to_pylist()
-    if as_json:
-        print_json(
-            {
-                "added": found.added,
-                "removed": found.removed,
-                "relabelled": relabelled,
-                "split_changed": moved,
-                "classes": found.classes.to_pylist(),
-            }
-        )
-        return
-    print(f"{len(found.added)} added, {len(found.removed)} removed, {len(relabelled)} relabelled, {len(moved)} moved")
-    rows = [(row["item_id"][:12], row["before"], row["after"], ", ".join(row["annotators"])) for row in relabelled]
-    if rows:
-        print_table(Table(("item", "before", "after", "annotators"), rows))
-    print_table(Table(("class", before, after), [tuple(row.values()) for row in found.classes.to_pylist()]))
-
-
-@dataset_app.command("checkout")
-def dataset_checkout(
-    version: Annotated[str, typer.Argument(help="A version, such as digits@v1.", show_default=False)],
-    to: Annotated[Path, typer.Argument(help="A folder that does not exist yet.", show_default=False)],
-) -> None:
-    """Put a version's files into a new folder."""
-    print(_versions().checkout(version, to.absolute()))
-
-
 # --- audit
 
 
@@ -406,13 +397,7 @@ def _waiting_deliveries(lake: "Lake", scenarios: "Collection[str]") -> "Iterator
     for name in scenarios:
         for folder in sorted(inbox(lake.home, name).glob("[!.]*")):
             if str(folder.resolve()) not in held:
-                yield f"{folder}  (next: trialbase ingest {name} {folder})"
-
-
-def _versions() -> "DvcVersions":
-    from pipelines.ports import open_ports
-
-    return open_ports(Settings.load()).versions
+                yield f"{folder}  (next: trialbase ingest {name} {shlex.quote(str(folder))})"
 
 
 def _print_statuses(statuses: "Sequence[Status]", as_json: bool) -> None:

@@ -3,9 +3,9 @@
 import importlib
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lake.blobs import replace_text
 from lake.errors import NotFound, SettingsError, TrialbaseError
@@ -13,6 +13,7 @@ from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     import dagster as dg
+    from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
     from assets.scenario import Scenario
 
@@ -89,6 +90,7 @@ def materialise_selection(settings: Settings, selection: str, partition: str | N
     if not keys:
         raise NotFound(f"{selection!r} selects no assets", remedy="`dg list defs` shows all of them")
     with open_instance(settings) as instance:
+        _check_partition(job.asset_layer.asset_graph, keys, partition, instance)
         result = job.execute_in_process(
             asset_selection=list(keys),
             partition_key=partition,
@@ -98,6 +100,25 @@ def materialise_selection(settings: Settings, selection: str, partition: str | N
         )
     _raise_failure(result)
     return len(keys)
+
+
+def _check_partition(
+    graph: "BaseAssetGraph[Any]", keys: "Iterable[dg.AssetKey]", partition: str | None, instance: "dg.DagsterInstance"
+) -> None:
+    """Raises NotFound for a batch that is missing, or that Dagster does not know."""
+    for key in keys:
+        partitions = graph.get(key).partitions_def
+        if partitions is None:
+            continue
+        if partition is None:
+            raise NotFound(
+                f"{key.to_user_string()} is made for one batch at a time",
+                remedy="give --batch; `trialbase status` names them",
+            )
+        if not partitions.has_partition_key(partition, dynamic_partitions_store=instance):
+            raise NotFound(
+                f"{key.to_user_string()} has no batch {partition}", remedy="`trialbase status` names the batches"
+            )
 
 
 def load_definitions(settings: Settings) -> "dg.Definitions":

@@ -77,7 +77,7 @@ def _tracker(settings: Settings) -> Tracker:
 def _compute(settings: Settings, scenario: Scenario) -> ComputeProvider:
     from training.compute.local import LocalProvider
 
-    return LocalProvider(settings.root / "runs", scenario.spec.training.local)
+    return LocalProvider(settings.root / "runs", scenario.training.local)
 
 
 def _media_url(settings: Settings, scenario: str, item_id: str) -> str:

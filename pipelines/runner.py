@@ -49,12 +49,12 @@ def _answers_complete(ports: Ports, scenario: Scenario, batch: str) -> bool:
     tasks = work.batch.records("tasks", Task)
     have = of_batch(work, tasks)
     work.batch.write("annotations", to_table(have, Annotation))
-    return count(tasks, have)["tasks_complete"] >= scenario.spec.quality.min_overlap_share * len(tasks)
+    return count(tasks, have)["tasks_complete"] >= scenario.quality.min_overlap_share * len(tasks)
 
 
 def _wait_for_machine(ports: Ports, scenario: Scenario, batch: str, say: Say) -> None:
     """Until the run has ended; raises ComputeError when it failed."""
-    end = time.monotonic() + scenario.spec.training.timeout_s + 60
+    end = time.monotonic() + scenario.training.timeout_s + 60
     said = ""
     while True:
         try:
@@ -71,10 +71,10 @@ def _wait_for_machine(ports: Ports, scenario: Scenario, batch: str, say: Say) ->
 
 
 def ingest(
-    settings: Settings, scenario: Scenario, paths: Sequence[Path], purpose: Purpose, *, shown: bool = True
+    settings: Settings, scenario: Scenario, paths: Sequence[str | Path], purpose: Purpose, *, shown: bool = True
 ) -> tuple[str, Report]:
     """Take deliveries in as one batch, and let Dagster know; returns the batch's name and what came in."""
-    with progress_bar("ingest", shown=shown) as progress:
+    with progress_bar("ingest", shown=shown, of_bytes=True) as progress:
         work = Work(open_ports(settings), scenario, "", progress)
         batch = register(work.lake, scenario.name, paths, purpose=purpose, answers=scenario.classes)
         report = carry_out(BY_NAME["raw_items"], dataclasses.replace(work, batch_name=batch))

@@ -106,7 +106,7 @@ def _answers(scenario: Scenario, ports: Ports) -> Iterator[dg.RunRequest]:
             sync(work)  # one pull serves all batches of the scenario
         tasks = work.batch.records("tasks", Task)
         counts = count(tasks, of_batch(work, tasks))
-        if counts["tasks_complete"] >= scenario.spec.quality.min_overlap_share * len(tasks):
+        if counts["tasks_complete"] >= scenario.quality.min_overlap_share * len(tasks):
             yield _request(scenario, status.batch, AGREEMENT, str(counts["annotations"]))
 
 

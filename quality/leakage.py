@@ -1,68 +1,52 @@
 """Nothing that a model is tried on may be in what it is trained on."""
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from lake.ids import unit_interval
-from lake.records import Split
-from quality.duplicates import embedding_matrix, near_pairs, parse_hashes
+from quality.duplicates import Nearness, near_pairs, points
 
 SAME_ITEM, NEAR_DUPLICATE, SAME_GROUP = "same item", "near duplicate", "same group"
 
 
-def leaks(train: pa.Table, cases: pa.Table, *, max_bits: int, min_cosine: float) -> pa.Table:
+def leaks(train: pa.Table, cases: pa.Table, nearness: Nearness) -> pa.Table:
     """Which training items give a trial case away.
 
     train, cases: item_id, group, probe_phash, probe_embedding.
     Returns item_id, case_id and how (same item, near duplicate or same group: the strongest that holds,
     with the smallest case_id of that kind), one row a leaking training item, sorted by item_id.
     """
-    found = {
-        **{item: (case, SAME_GROUP) for item, case in _same_group(train, cases).items()},
-        **{item: (case, NEAR_DUPLICATE) for item, case in _near(train, cases, max_bits, min_cosine).items()},
-        **{item: (item, SAME_ITEM) for item in {*_strings(train, "item_id")} & {*_strings(cases, "item_id")}},
-    }
-    ids = sorted(found)
-    return pa.table(
+    cases = cases.sort_by("item_id")
+    items, case_ids = train["item_id"], cases["item_id"]
+    nobody = len(case_ids)
+    case = np.full(len(items), nobody)
+    how = np.full(len(items), "", dtype=object)
+    for name, found in (
+        (SAME_GROUP, _first(train["group"], cases["group"])),
+        (NEAR_DUPLICATE, _nearest(train, cases, nearness)),
+        (SAME_ITEM, _first(items, case_ids)),
+    ):
+        case[found < nobody], how[found < nobody] = found[found < nobody], name
+    leaking = np.flatnonzero(case < nobody)
+    table = pa.table(
         {
-            "item_id": pa.array(ids, pa.string()),
-            "case_id": pa.array([found[item][0] for item in ids], pa.string()),
-            "how": pa.array([found[item][1] for item in ids], pa.string()),
+            "item_id": items.take(pa.array(leaking)),
+            "case_id": case_ids.take(pa.array(case[leaking])),
+            "how": pa.array(how[leaking], pa.string()),
         }
     )
+    return table.sort_by("item_id")
 
 
-def split_of(group: str, *, validation_share: float) -> Split:
-    """The split of a group, drawn by hash: it never changes, however many groups come later."""
-    return "validation" if unit_interval("split", group) < validation_share else "train"
+def _first(wanted: pa.ChunkedArray, known: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The first place of each wanted value among the known ones; their number where there is none."""
+    places = pc.index_in(wanted, value_set=known.combine_chunks())
+    return np.asarray(places.fill_null(len(known)).to_numpy(), dtype=np.int64)
 
 
-def _same_group(train: pa.Table, cases: pa.Table) -> dict[str, str]:
-    """Training item to the smallest case of its group."""
-    of_group: dict[str, str] = {}
-    for case, group in zip(_strings(cases, "item_id"), _strings(cases, "group"), strict=True):
-        of_group[group] = min(case, of_group.get(group, case))
-    pairs = zip(_strings(train, "item_id"), _strings(train, "group"), strict=True)
-    return {item: of_group[group] for item, group in pairs if group in of_group}
-
-
-def _near(train: pa.Table, cases: pa.Table, max_bits: int, min_cosine: float) -> dict[str, str]:
-    """Training item to the smallest case that it nearly equals."""
-    items, case_ids = _strings(train, "item_id"), _strings(cases, "item_id")
-    nearest: dict[str, str] = {}
-    for here, there in near_pairs(
-        parse_hashes(_strings(train, "probe_phash")),
-        parse_hashes(_strings(cases, "probe_phash")),
-        max_bits,
-        embedding_matrix(train["probe_embedding"]),
-        embedding_matrix(cases["probe_embedding"]),
-        min_cosine,
-    ):
-        for a, b in zip(here.tolist(), there.tolist(), strict=True):
-            item, case = items[a], case_ids[b]
-            nearest[item] = min(case, nearest.get(item, case))
-    return nearest
-
-
-def _strings(table: pa.Table, column: str) -> list[str]:
-    values: list[str] = table[column].to_pylist()
-    return values
+def _nearest(train: pa.Table, cases: pa.Table, nearness: Nearness) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The first case that each training item nearly equals; the number of cases where there is none."""
+    first = np.full(train.num_rows, cases.num_rows)
+    for here, there in near_pairs(points(train), points(cases), nearness):
+        np.minimum.at(first, here, there)
+    return first

@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, get_args
 
 from lake.errors import DeliveryError
+from lake.ingest.reading import Source
 from lake.records import Reason
 
 ANSWERS, ORDER, GROUPS = "answers.csv", "order.jsonl", "groups.csv"
@@ -27,11 +27,14 @@ class Order:
     weight: float
 
 
-def read_pairs(path: Path, column: str, delivered: frozenset[str]) -> dict[str, str]:
+def read_pairs(source: Source, name: str, column: str) -> dict[str, str]:
     """A CSV of the columns file and `column` as a mapping from delivered file; {} where there is none."""
-    if not path.is_file():
+    delivered = {one.path for one in source.files()}
+    if name not in delivered:
         return {}
-    reader = csv.reader(io.StringIO(_text(path).removeprefix("\ufeff"), newline=""), strict=True)
+    delivered = (delivered | {one.path for one in source.unread()}) - {ANSWERS, ORDER, GROUPS}
+    path = f"{source.url}/{name}"
+    reader = csv.reader(io.StringIO(_text(source, name).removeprefix("\ufeff"), newline=""), strict=True)
     pairs: dict[str, str] = {}
     try:
         names = next(reader, [])
@@ -54,7 +57,7 @@ def read_pairs(path: Path, column: str, delivered: frozenset[str]) -> dict[str, 
     return pairs
 
 
-def _pair(path: Path, line: int, names: list[str], row: list[str], column: str) -> tuple[str, str]:
+def _pair(path: str, line: int, names: list[str], row: list[str], column: str) -> tuple[str, str]:
     if len(row) != len(names):
         what = f"{len(row)} columns where the first line names {len(names)}"
         raise _wrong(path, line, what, "put a value that holds a comma in double quotes")
@@ -64,11 +67,12 @@ def _pair(path: Path, line: int, names: list[str], row: list[str], column: str) 
     return file, value
 
 
-def read_orders(path: Path) -> Iterator[Order]:
+def read_orders(source: Source) -> Iterator[Order]:
     """The orders of a delivery, in their order; none where there is no such file."""
-    if not path.is_file():
+    if all(one.path != ORDER for one in source.files()):
         return
-    lines = _text(path).removesuffix("\n").split("\n")  # not splitlines(): JSON may hold U+2028
+    path = f"{source.url}/{ORDER}"
+    lines = _text(source, ORDER).removesuffix("\n").split("\n")  # not splitlines(): JSON may hold U+2028
     for number, line in enumerate(lines, 1):
         try:
             yield _order(json.loads(line))
@@ -101,14 +105,16 @@ def _order(row: Any) -> Order:
     return Order(item_id, reason, why, float(weight))
 
 
-def _text(path: Path) -> str:
-    data = path.read_bytes()
+def _text(source: Source, name: str) -> str:
+    with source.open(name) as file:
+        data = file.read()
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise _wrong(path, line, f"byte {error.start} is not UTF-8", "save it as UTF-8") from error
+        where = f"{source.url}/{name}"
+        raise _wrong(where, line, f"byte {error.start} is not UTF-8", "save it as UTF-8") from error
 
 
-def _wrong(path: Path, line: int, what: str, remedy: str) -> DeliveryError:
+def _wrong(path: str, line: int, what: str, remedy: str) -> DeliveryError:
     return DeliveryError(f"{path}:{line}: {what}", remedy=remedy)

@@ -7,8 +7,12 @@ a table of texts). Every reader works on every source.
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, ClassVar, Protocol
+from functools import partial
+from typing import BinaryIO, Protocol
 
+from pydantic import Field
+
+from lake.errors import DeliveryError
 from lake.spec import Spec
 
 
@@ -47,10 +51,13 @@ class Source(Protocol):
         """What else there is, sorted by path."""
 
     def open(self, path: str) -> BinaryIO:
-        """A file's bytes, from its beginning. Raises DeliveryError."""
+        """A file's bytes, from its beginning; seekable. Raises DeliveryError."""
 
     def read(self, path: str, max_bytes: int) -> bytes:
-        """A file's bytes, at most max_bytes + 1 of them: one more than allowed says that it is too large."""
+        """A file's bytes, at most max_bytes + 1 of them: one more than allowed says that it is too large.
+
+        Raises Damaged where this file alone cannot be read, DeliveryError where the source cannot.
+        """
 
     def identity(self) -> str:
         """Changes whenever any of its bytes do: a hash of contents, or of the store's own tags where it has such."""
@@ -60,11 +67,11 @@ class Source(Protocol):
 class Part:
     """One medium of a sample: a picture, its lidar scan, a call's transcript.
 
-    read(max_bytes) gives at most max_bytes + 1 bytes.
+    read(max_bytes) gives at most max_bytes + 1 bytes; it raises Damaged where they cannot be had.
     """
 
     name: str  # what it is in its sample; "" for the only one or the main one
-    file: str  # the delivered file that holds it
+    file: str  # the delivered file that holds it, or its name inside that file: `reviews.csv#17.txt`
     read: Callable[[int], bytes]
 
 
@@ -105,19 +112,79 @@ class Beside:
     file: str
 
 
-Read = Sample | Fault | Beside
+Read = Sample | Fault | Beside | Unread
+
+
+class Damaged(DeliveryError):
+    """One file of a source cannot be read, the others can: its sample goes to quarantine as `unreadable`."""
+
+
+Column = str | int  # its name, or its number from 1 where a table has no head
 
 
 class ReaderSpec(Spec):
-    """What a scenario may say of how its deliveries are read; each reader names the keys that it knows."""
+    """What a scenario may say of how its deliveries are read; a reader refuses keys that it does not know."""
 
-    name: str
+    name: str = Field(description="the reader: one of those in docs/deliveries.md")
+    files: str | None = Field(
+        default=None,
+        description="glob of the paths that are read (`*` crosses folders); the others stand beside",
+    )
+    pattern: str | None = Field(
+        default=None,
+        description="regular expression over a file's path, searched; its groups `answer`, `group`, `annotator` and "
+        "`time` are what the path says, any other is an attribute",
+    )
+    folders_are_classes: bool = Field(default=False, description="a file's folder is what is said of it")
+    item: Column | None = Field(
+        default=None, description="column that names the item; rows with the same one are one sample"
+    )
+    text: Column | None = Field(
+        default=None, description="column that holds the item's text; of JSON also a path (`messages.content`)"
+    )
+    media: Column | tuple[Column, ...] | None = Field(
+        default=None, description="column of the item's file or address; several columns are parts of one sample"
+    )
+    answer: Column | tuple[Column, ...] | None = Field(
+        default=None,
+        description="column of what somebody said; of several columns each is an annotator of its name",
+    )
+    number: Column | None = Field(default=None, description="column of a number that is the answer")
+    above: float | None = Field(default=None, description="numbers that are not above this are no answers but faults")
+    spans: Column | None = Field(default=None, description="column of marked spans, as doccano or CLUENER write them")
+    annotator: Column | None = Field(default=None, description="column of who said it")
+    expert: Column | None = Field(default=None, description="column of what is known to be right")
+    gold: str | None = Field(
+        default=None, description="file of what is known to be right: item and answer, or one answer a line"
+    )
+    matrix: str | None = Field(
+        default=None, description="file of answers: one line an item, one column an annotator, -1 for none"
+    )
+    group: Column | None = Field(default=None, description="column of the patient, cell, device or speaker")
+    time: Column | None = Field(
+        default=None, description="column of when an item was captured; of a series, its time axis"
+    )
+    delimiter: str | None = Field(
+        default=None, description="between columns; found out where it is not said; empty: the whole line is one"
+    )
+    quoted: bool = Field(default=True, description="whether a column may stand in double quotes")
+    header: bool = Field(default=True, description="whether the first line names the columns")
+    classes: tuple[str, ...] | str = Field(
+        default=(), description="classes that the data has by number, from 0: their names, or a file of one a line"
+    )
+    split_by: Column | None = Field(default=None, description="column whose every value is a series of its own")
+    origins: tuple[str, ...] = Field(
+        default=(), description="what addresses of media may begin with, beside the delivery's own folder or bucket"
+    )
 
 
 class Reader(Protocol):
     """Makes samples of a source. One small module each, in lake.ingest.readers."""
 
-    NAME: ClassVar[str]
+    NAME: str
+    KEYS: frozenset[str]  # of ReaderSpec, beside `name`, that it knows
+
+    def __init__(self, spec: ReaderSpec) -> None: ...
 
     def recognises(self, source: Source) -> bool:
         """Whether a source looks like this form, from names and a few bytes; the first reader that does is taken."""
@@ -128,3 +195,13 @@ class Reader(Protocol):
         Lazy: bytes of media are read when a part is asked for them. Raises DeliveryError for a form that is broken
         as a whole, with file and line.
         """
+
+
+def medium(source: Source, file: str, name: str = "") -> Part:
+    """A delivered file as a part of a sample."""
+    return Part(name, file, partial(source.read, file))
+
+
+def inline(data: bytes, file: str, name: str = "") -> Part:
+    """Bytes that stood inside a delivered file, such as a row's text, as a part of a sample."""
+    return Part(name, file, lambda max_bytes: data[: max_bytes + 1])

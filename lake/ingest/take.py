@@ -1,21 +1,30 @@
-"""Taking a batch of deliveries into the lake."""
+"""Taking a batch of deliveries into the lake: every byte is looked at once, a pack's worth at a time."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Literal
+import sys
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 
 import pyarrow as pa
 
 from lake import engine, ids
+from lake.answers import kind_of
 from lake.errors import DeliveryError
-from lake.ingest.beside import ANSWERS, ORDER, Order
-from lake.ingest.delivery import Delivery, Listing, list_files, read_delivery, readable, with_digests
-from lake.media import Limits, Refused, inspect
-from lake.packs import PackWriter, Place
-from lake.records import Item, Modality, Purpose, Quarantined, to_table
-from lake.store import Lake
+from lake.ingest import segments
+from lake.ingest.beside import ORDER, Order
+from lake.ingest.examine import Examination, Measure
+from lake.ingest.readers import reader_for
+from lake.ingest.reading import Beside, Damaged, Fault, Part, Sample, Source, Unread
+from lake.ingest.register import digest, orders_of
+from lake.ingest.segments import Segment
+from lake.ingest.sources import open_source
+from lake.ingest.spec import SourceSpec
+from lake.media import Limits, Media
+from lake.packs import PACK_BYTES, PackWriter, Place
+from lake.records import Annotation, Item, ItemPart, Modality, Quarantined, to_table
+from lake.state import BatchRow
+from lake.store import Batch, Lake
 
 REASONS = (
     "empty",
@@ -26,32 +35,25 @@ REASONS = (
     "link",
     "duplicate",
     "wrong modality",
+    "incomplete",
 )
-_FOUND = pa.schema(
-    [
-        ("sha256", pa.string()),
-        ("media_type", pa.string()),
-        ("modality", pa.string()),
-        ("size_bytes", pa.int64()),
-        ("reason", pa.string()),
-        ("detail", pa.string()),
-    ]
-)
+CHUNK_BYTES = 64 * 2**20  # what the engine is given at once
+CHUNK_ROWS = 4096
+SEGMENT_ROWS = 50_000
+INGEST_TIMEOUT_S = 24 * 3600.0
 _ORDERS = pa.schema([("item_id", pa.string()), ("reason", pa.string()), ("why", pa.string()), ("weight", pa.float64())])
-_ANSWERS = pa.schema([("item_id", pa.string()), ("answer", pa.string())])
+
+Progress = Callable[[int, int], None]
 
 
-class SourceSpec(Limits):
-    """Where items come from and what they may cost."""
-
-    licence: str
-    consent: str
-    group_by: Literal["file", "folder"] = "file"  # groups.csv of a delivery goes before this
+def measure_nothing(_data: bytes, _media: Media) -> tuple[object, ...]:
+    """No probes."""
+    return ()
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a batch; delivered = items + quarantined."""
+    """What became of a batch; delivered = items + quarantined, further media of a sample not counted."""
 
     scenario: str
     batch: str
@@ -59,59 +61,8 @@ class Receipt:
     items: int
     quarantined: dict[str, int]  # by reason
     orders: int
-
-
-def register(
-    lake: Lake,
-    scenario: str,
-    paths: Sequence[Path],
-    *,
-    purpose: Purpose = "labeling",
-    answers: Collection[str] | None = None,
-) -> str:
-    """Give deliveries a batch; the same deliveries get the same batch, in whatever order and however often.
-
-    answers: what experts may say; None for anything.
-    Returns the batch's name: the first folder's name and eight digits of what all of them hold. Raises
-    DeliveryError for what cannot be taken in at all, and for orders of items that the lake does not hold.
-    """
-    if not paths:
-        raise DeliveryError("no delivery was named", remedy="give one folder or more")
-    found = [read_delivery(path.resolve()) for path in paths]
-    deliveries = {one.delivery_id: one for one in sorted(found, key=lambda one: one.path, reverse=True)}
-    folders = sorted(one.path for one in deliveries.values())
-    batch = f"{ids.slug(min(path.name for path in folders))}-{_digest(scenario, purpose, deliveries)}"
-    _orders_known(lake, scenario, deliveries.values())
-    _answers_known(deliveries.values(), answers)
-    lake.state.add_batch(scenario, batch, purpose, [str(path) for path in folders])
-    return batch
-
-
-def _digest(scenario: str, purpose: Purpose, delivery_ids: Iterable[str]) -> str:
-    return ids.key(scenario, purpose, ids.set_id(delivery_ids))[:8]
-
-
-def _answers_known(deliveries: Iterable[Delivery], allowed: Collection[str] | None) -> None:
-    """What experts said must be an answer that the scenario knows."""
-    for delivery in deliveries if allowed is not None else ():
-        for file, answer in sorted(delivery.answers.items()):
-            if answer not in (allowed or ()):
-                raise DeliveryError(
-                    f"{delivery.path / ANSWERS}: {answer!r}, said of {file}, is no answer of this scenario",
-                    remedy=f"use one of {', '.join(allowed or ())}",
-                )
-
-
-def _orders_known(lake: Lake, scenario: str, deliveries: Iterable[Delivery]) -> None:
-    known: set[str] | None = None
-    for delivery in deliveries:
-        for line, order in enumerate(delivery.orders, 1):
-            known = _known_items(lake, scenario) if known is None else known
-            if order.item_id not in known:
-                raise DeliveryError(
-                    f"{delivery.path / ORDER}:{line}: scenario {scenario} holds no item {order.item_id[:12]}",
-                    remedy="order work on items that were ingested before, or remove the line",
-                )
+    said: int  # answers that came with the delivery
+    faults: dict[str, int]  # by reason
 
 
 def take(
@@ -121,151 +72,412 @@ def take(
     modality: Modality,
     spec: SourceSpec,
     *,
-    progress: Callable[[int, int], None] = lambda _done, _all: None,
+    classes: Collection[str] = (),
+    measure: Measure = measure_nothing,
+    measured: pa.Schema | None = None,
+    progress: Progress = lambda _done, _all: None,
 ) -> Receipt:
-    """Take a registered batch in. Killed anywhere it starts again and ends the same; done twice it adds nothing."""
+    """Take a registered batch in. Killed anywhere it goes on there and ends the same; done twice it adds nothing.
+
+    classes: what may be said of an item; empty for anything. measure: probes of an item, a row of `measured`; they
+    become the table `probes`. progress: bytes done, bytes in all.
+    """
     folder = lake.batch(scenario, batch)
-    with lake.lock(f"ingest-{scenario}"):
+    with lake.lock(f"ingest-{scenario}", timeout_s=INGEST_TIMEOUT_S):
+        if folder.has("items") and _outdated(lake, folder, spec):
+            folder.remove("items")
         if not folder.has("items"):
             row = lake.state.batch(scenario, batch)
-            inspected = [_inspect(list_files(Path(path)), spec) for path in row.paths]
-            if _digest(scenario, row.purpose, (one.delivery_id for one, _ in inspected)) != batch[-8:]:
+            sources = [open_source(place) for place in row.paths]
+            if digest(scenario, row.purpose, (one.identity() for one in sources)) != batch[-8:]:
                 raise DeliveryError(
                     f"what batch {batch} names has changed since it was registered: {', '.join(row.paths)}",
                     remedy="put it back as it was; or ingest it again as it is, as a batch of its own",
                 )
-            _take(lake, scenario, batch, inspected, modality, spec, progress)
-    return _receipt(lake, scenario, batch)
+            limits = Limits(**{name: getattr(spec, name) for name in Limits.model_fields})
+            examination = Examination(modality, limits, measure, measured or pa.schema([]))
+            _Intake(lake, row, spec, examination, frozenset(classes), progress).run(sources)
+        segments.clear(folder)
+    return _receipt(folder)
 
 
-def _take(
-    lake: Lake,
-    scenario: str,
-    batch: str,
-    inspected: Sequence[tuple[Delivery, pa.Table]],
-    modality: Modality,
-    spec: SourceSpec,
-    progress: Callable[[int, int], None],
-) -> None:
-    known = _known_items(lake, scenario)
-    total, done = sum(found.num_rows for _, found in inspected), 0
-    kept: dict[str, tuple[Delivery, str, dict[str, str | int]]] = {}
-    refused: list[Quarantined] = []
-    answers: dict[str, str] = {}
-    with PackWriter(lake.blobs) as packs:
-        for delivery, found in inspected:
-            refused += _not_read(delivery)
-            for row in found.to_pylist():
-                done += 1
-                progress(done, total)
-                name, item_id = str(row["file"]), str(row["sha256"])
-                reason, detail = row["reason"], row["detail"]
-                if reason is None and row["modality"] != modality:
-                    reason, detail = "wrong modality", f"{row['modality']}, this scenario takes {modality}"
-                if reason is None and (item_id in known or item_id in kept):
-                    reason, detail = "duplicate", f"same bytes as {item_id[:12]}"
-                if reason is None:
-                    packs.add(item_id, row["media_type"], _same_bytes(delivery.path / name, item_id))
-                    kept[item_id] = (delivery, name, row)
-                else:
-                    refused.append(_refuse(delivery, name, item_id, row["size_bytes"], reason, detail))
-                if name in delivery.answers and reason in (None, "duplicate"):
-                    answers.setdefault(item_id, delivery.answers[name])
-    items = [_item(*kept[item_id], modality, item_id, packs.places[item_id], spec) for item_id in sorted(kept)]
-    folder = lake.batch(scenario, batch)
-    orders = _merged_orders(order for one, _ in inspected for order in one.orders)
-    folder.write("orders", orders)
-    answered = [{"item_id": item_id, "answer": answer} for item_id, answer in sorted(answers.items())]
-    folder.write("answers", pa.Table.from_pylist(answered, schema=_ANSWERS))
-    folder.write("quarantine", to_table(sorted(refused, key=lambda one: (one.delivery, one.source)), Quarantined))
-    folder.write("items", to_table(items, Item))  # the last one: its presence says that the batch is in
+def _outdated(lake: Lake, folder: Batch, spec: SourceSpec) -> bool:
+    """Whether a batch that nothing was made of yet came in under another `source` of its scenario."""
+    if not folder.has("intake") or "curated_items" in lake.state.outcomes(folder.scenario, folder.name):
+        return False
+    return bool(folder.read("intake")["source"][0].as_py() != _source_key(spec))
 
 
-def _known_items(lake: Lake, scenario: str) -> set[str]:
-    known: set[str] = set()
-    for batch in lake.batches(scenario):
-        if batch.has("items"):
-            known.update(batch.read("items", ["item_id"])["item_id"].to_pylist())
-    return known
+def _source_key(spec: SourceSpec) -> str:
+    return ids.content_id(spec.model_dump_json().encode())[:16]
 
 
-def _inspect(listing: Listing, spec: SourceSpec) -> tuple[Delivery, pa.Table]:
-    """The delivery of a listing, and one row a file: what it is, or why it is refused."""
-    limits = Limits(max_bytes=spec.max_bytes, max_pixels=spec.max_pixels)
-    files = pa.table({"file": pa.array(listing.files, pa.string())})
-    found = engine.map_rows(files, ["file"], partial(_inspect_file, listing.path, limits), _FOUND)
-    return with_digests(listing, found["sha256"].to_pylist()), found
+@dataclass(frozen=True)
+class _Loaded:
+    """One read of a source, with the bytes of its media."""
+
+    source: Source
+    read: Sample | Fault | Unread
+    data: tuple[bytes, ...] = ()
 
 
-def _inspect_file(
-    root: Path, limits: Limits, name: str
-) -> tuple[str, str | None, str | None, int, str | None, str | None]:
-    path = root / name
-    with readable(path):
-        size = path.stat().st_size
-        if size > limits.max_bytes:  # not even read into memory
-            return ids.file_id(path), None, None, size, "oversize", f"{size} bytes, limit {limits.max_bytes}"
-        data = path.read_bytes()
-    try:
-        media = inspect(data, name, limits)
-    except Refused as refusal:
-        return ids.content_id(data), None, None, size, refusal.reason, refusal.detail
-    return ids.content_id(data), media.media_type, media.modality, size, None, None
+@dataclass
+class _Rows:
+    """What a segment has come to so far."""
+
+    kept: list[tuple[Source, Sample, str, list[dict[str, str | int]]]] = field(default_factory=list)
+    refused: list[Quarantined] = field(default_factory=list)
+    said: list[Annotation] = field(default_factory=list)
+    answers: list[dict[str, str]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    probes: list[pa.Table] = field(default_factory=list)
+    num_bytes: int = 0
 
 
-def _same_bytes(path: Path, item_id: str) -> bytes:
-    """A file's bytes, as long as they are those that were inspected."""
-    with readable(path):
-        data = path.read_bytes()
-    if ids.content_id(data) != item_id:
-        raise DeliveryError(f"{path} changed while it was read", remedy="ingest the delivery when it has arrived whole")
-    return data
+class _Intake:
+    """One batch being taken in."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        row: BatchRow,
+        spec: SourceSpec,
+        examination: Examination,
+        classes: frozenset[str],
+        progress: Progress,
+    ) -> None:
+        self._lake, self._row, self._spec, self._classes = lake, row, spec, classes
+        self._folder = lake.batch(row.scenario, row.batch)
+        self._examination = examination
+        self._progress = progress
+        self._known = lake.item_ids(row.scenario)
+        self._identities: dict[str, str] = {}
+        self._sizes: dict[tuple[str, str], int] = {}
+        self._left: dict[tuple[str, str], int] = {}
+        self._done_bytes = self._all_bytes = 0
+
+    def run(self, sources: Sequence[Source]) -> None:
+        """All segments that are not there yet, then the batch's own tables."""
+        self._sizes = {(one.url, file.path): file.size_bytes for one in sources for file in one.files()}
+        self._left, self._all_bytes = dict(self._sizes), sum(self._sizes.values())
+        done = segments.kept(self._folder)
+        for one in done:
+            self._known.update(one.tables["items"]["item_id"].to_pylist())
+        reads = done[-1].reads if done else 0
+        chunks = self._chunks(islice(self._reads(sources), reads, None))
+        while (segment := self._segment(chunks, reads)) is not None:
+            reads = segment.reads
+            segments.keep(self._folder, len(done), segment)
+            done.append(segment)
+        self._folder.write("intake", pa.table({"source": [_source_key(self._spec)]}))
+        _finish(self._folder, done, [order for one in sources for order in orders_of(one)], self._examination.measured)
+        self._progress(self._all_bytes, self._all_bytes)
+
+    # --- reading
+
+    def _reads(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Sample | Fault | Unread]]:
+        """Everything in the deliveries, file by file, in an order that does not change."""
+        for source in sources:
+            reader = reader_for(source, self._spec.reader)
+            named = {ORDER}
+            for read in reader.read(source):
+                if isinstance(read, Beside):
+                    named.add(read.file)
+                    continue
+                if isinstance(read, Sample):
+                    named.update(part.file for part in read.parts)
+                if isinstance(read, Unread):
+                    named.add(read.path)
+                yield source, read
+            for left in source.unread():
+                yield source, left
+            for file in source.files():
+                if file.path not in named:
+                    yield source, Unread(file.path, "unsupported", f"no part of a {reader.NAME} delivery")
+
+    def _chunks(self, reads: Iterable[tuple[Source, Sample | Fault | Unread]]) -> Iterator[list[_Loaded]]:
+        """Reads with their bytes, as many as the engine takes at once."""
+        chunk: list[_Loaded] = []
+        size = 0
+        for source, read in reads:
+            loaded = self._loaded(source, read)
+            chunk.append(loaded)
+            size += sum(map(len, loaded.data))
+            if size >= CHUNK_BYTES or len(chunk) >= CHUNK_ROWS:
+                yield chunk
+                chunk, size = [], 0
+        if chunk:
+            yield chunk
+
+    def _loaded(self, source: Source, read: Sample | Fault | Unread) -> _Loaded:
+        try:
+            parts = read.parts if isinstance(read, Sample) else ()
+            return _Loaded(source, read, tuple(part.read(self._spec.max_bytes) for part in parts))
+        except Damaged as error:
+            assert isinstance(read, Sample), "only media are read"
+            return _Loaded(source, Unread(read.source, "unreadable", error.what))
+
+    # --- a segment
+
+    def _segment(self, chunks: Iterator[list[_Loaded]], reads: int) -> Segment | None:
+        """The next pack's worth; None when there is nothing more."""
+        rows = _Rows()
+        with PackWriter(self._lake.blobs, limit_bytes=sys.maxsize) as packs:
+            for chunk in chunks:
+                reads += len(chunk)
+                self._settle(chunk, rows, packs)
+                if rows.num_bytes >= PACK_BYTES or len(rows.kept) + len(rows.refused) >= SEGMENT_ROWS:
+                    break
+            else:
+                if not (rows.kept or rows.refused or rows.faults or rows.said):
+                    return None
+        return Segment(reads, self._tables(rows, packs.places))
+
+    def _settle(self, chunk: Sequence[_Loaded], rows: _Rows, packs: PackWriter) -> None:
+        """Have a chunk examined, and decide on each of its reads."""
+        found = self._examined(chunk)
+        facts = found.select(["sha256", "media_type", "modality", "size_bytes", "reason", "detail"]).to_pylist()
+        mains: list[int] = []
+        at = 0
+        for one in chunk:
+            if isinstance(one.read, Fault):
+                rows.faults.append(one.read)
+            elif isinstance(one.read, Unread):
+                rows.refused.append(self._refuse(one.source, one.read.path, "", 0, one.read.reason, one.read.detail))
+            else:
+                mine = [
+                    self._whole(one.source, part, data, fact)
+                    for part, data, fact in zip(one.read.parts, one.data, facts[at : at + len(one.data)], strict=True)
+                ]
+                if self._decide(one, one.read, mine, rows, packs):
+                    mains.append(at)
+                at += len(one.data)
+        if self._examination.measured.names:
+            probes = found.take(pa.array(mains, pa.int64())).select(self._examination.measured.names)
+            new = [item_id for _, _, item_id, _ in rows.kept[len(rows.kept) - len(mains) :]]
+            rows.probes.append(probes.add_column(0, "item_id", pa.array(new, pa.string())))
+        self._tell(chunk)
+
+    def _examined(self, chunk: Sequence[_Loaded]) -> pa.Table:
+        pairs = [
+            (part, data, number == 0)
+            for one in chunk
+            if isinstance(one.read, Sample)
+            for number, (part, data) in enumerate(zip(one.read.parts, one.data, strict=True))
+        ]
+        table = pa.table(
+            {
+                "data": pa.array([data for _, data, _ in pairs], pa.large_binary()),
+                "file": pa.array([part.file for part, _, _ in pairs], pa.string()),
+                "main": pa.array([main for _, _, main in pairs], pa.bool_()),
+            }
+        )
+        found = engine.map_rows(table, ["data", "file", "main"], self._examination, self._examination.schema)
+        return found.drop_columns(["data"])
+
+    def _whole(self, source: Source, part: Part, data: bytes, fact: dict[str, str | int]) -> dict[str, str | int]:
+        """The facts of a medium; of one that was not read to its end, those of the whole file."""
+        if len(data) <= self._spec.max_bytes:
+            return fact
+        size = max(self._sizes.get((source.url, part.file), 0), len(data))
+        detail = f"{size} bytes, limit {self._spec.max_bytes}"
+        return fact | {"sha256": "", "size_bytes": size, "reason": "oversize", "detail": detail}
+
+    def _decide(
+        self,
+        one: _Loaded,
+        sample: Sample,
+        facts: list[dict[str, str | int]],
+        rows: _Rows,
+        packs: PackWriter,
+    ) -> bool:
+        """Keep a sample or refuse all of it; whether it was kept."""
+        item_id = _item_id(sample.parts, facts)
+        reason, detail = self._verdict(item_id, facts)
+        if reason in ("", "duplicate"):
+            self._note(sample, item_id, rows)
+        if reason:
+            for part, fact in zip(sample.parts, facts, strict=True):
+                rows.refused.append(self._refused_part(one.source, sample, part, fact, item_id, reason, detail))
+            return False
+        self._known.add(item_id)
+        for part, fact, data in zip(sample.parts, facts, one.data, strict=True):
+            packs.add(item_id, str(fact["media_type"]), data, "" if part is sample.parts[0] else part.name)
+            rows.num_bytes += len(data)
+        rows.kept.append((one.source, sample, item_id, facts))
+        return True
+
+    def _verdict(self, item_id: str, facts: Sequence[dict[str, str | int]]) -> tuple[str, str]:
+        """Why a sample is refused; ("", "") where it is not."""
+        wrong = next((fact for fact in facts if fact["reason"] is not None), None)
+        if wrong is not None:
+            return str(wrong["reason"]), str(wrong["detail"])
+        if facts[0]["modality"] != self._examination.modality:
+            return "wrong modality", f"{facts[0]['modality']}, this scenario takes {self._examination.modality}"
+        if item_id in self._known:
+            return "duplicate", f"same bytes as {item_id[:12]}"
+        return "", ""
+
+    def _refused_part(
+        self,
+        source: Source,
+        sample: Sample,
+        part: Part,
+        fact: dict[str, str | int],
+        item_id: str,
+        reason: str,
+        detail: str,
+    ) -> Quarantined:
+        if fact["reason"] is not None:
+            reason, detail = str(fact["reason"]), str(fact["detail"])
+        elif reason not in ("duplicate", "wrong modality"):
+            reason, detail = "incomplete", f"another part of its sample is refused: {detail}"
+        name = sample.source if len(sample.parts) == 1 else f"{sample.source}:{part.name or part.file}"
+        duplicate = item_id if reason == "duplicate" else None
+        return self._refuse(source, name, str(fact["sha256"]), int(fact["size_bytes"]), reason, detail, duplicate)
+
+    def _refuse(
+        self, source: Source, name: str, sha256: str, size: int, reason: str, detail: str, duplicate: str | None = None
+    ) -> Quarantined:
+        return Quarantined(
+            source=name,
+            delivery=self._identity(source),
+            size_bytes=size,
+            sha256=sha256,
+            reason=reason,
+            detail=detail,
+            duplicate_of=duplicate,
+        )
+
+    def _note(self, sample: Sample, item_id: str, rows: _Rows) -> None:
+        """What is known of a sample, as far as the scenario knows such answers."""
+        answers = [one.answer for one in sample.said]
+        for answer in [*answers, *([sample.expert] if sample.expert is not None else [])]:
+            if not self._allowed(answer):
+                rows.faults.append(Fault(sample.source, "unknown answer", f"{answer!r} is no answer of this scenario"))
+        rows.said += [
+            self._annotation(item_id, one.annotator, one.answer) for one in sample.said if self._allowed(one.answer)
+        ]
+        expected = answers[0] if self._row.purpose == "trial" and len(set(answers)) == 1 else None
+        right = sample.expert if sample.expert is not None else expected
+        if right is not None and self._allowed(right):
+            rows.answers.append({"item_id": item_id, "answer": right})
+
+    def _allowed(self, answer: str) -> bool:
+        return not self._classes or kind_of(answer) != "text" or answer in self._classes
+
+    def _annotation(self, item_id: str, annotator: str, answer: str) -> Annotation:
+        return Annotation(
+            annotation_id=ids.key(item_id, annotator, answer)[:32],
+            updated_at=self._row.registered_at,
+            task_id="",
+            item_id=item_id,
+            annotator=annotator,
+            answer=answer,
+            lead_time_s=0.0,
+            guideline_version="as delivered",
+            cancelled=False,
+            gold=False,
+        )
+
+    def _tell(self, chunk: Sequence[_Loaded]) -> None:
+        """How many bytes of the delivered files have been looked at, and of how many."""
+        for one in chunk:
+            for part in one.read.parts if isinstance(one.read, Sample) else ():
+                self._done_bytes += self._left.pop((one.source.url, part.file), 0)
+        self._progress(self._done_bytes, self._all_bytes)
+
+    # --- tables
+
+    def _tables(self, rows: _Rows, places: dict[str, Place]) -> dict[str, pa.Table]:
+        items = [self._item(source, sample, item_id, facts, places) for source, sample, item_id, facts in rows.kept]
+        empty = segments.empty_tables(self._examination.measured)
+        return {
+            "answers": pa.Table.from_pylist(rows.answers, schema=segments.ANSWERS),
+            "said": to_table(rows.said, Annotation),
+            "faults": segments.fault_table(rows.faults),
+            "probes": pa.concat_tables([empty["probes"], *rows.probes]),
+            "quarantine": to_table(rows.refused, Quarantined),
+            "items": to_table(items, Item),
+        }
+
+    def _item(
+        self,
+        source: Source,
+        sample: Sample,
+        item_id: str,
+        facts: Sequence[dict[str, str | int]],
+        places: dict[str, Place],
+    ) -> Item:
+        main, place = facts[0], places[item_id]
+        above = sample.source.rpartition("#")[0] if "#" in sample.source else sample.source.rpartition("/")[0] or "."
+        parts = [
+            _part(part, fact, places[f"{item_id}.{part.name}"])
+            for part, fact in zip(sample.parts[1:], facts[1:], strict=True)
+        ]
+        return Item(
+            item_id=item_id,
+            modality=self._examination.modality,
+            media_type=str(main["media_type"]),
+            size_bytes=int(main["size_bytes"]),
+            pack=place.pack,
+            offset=place.offset,
+            length=place.length,
+            source=f"{source.name}/{sample.source}",
+            delivery=self._identity(source),
+            licence=self._spec.licence,
+            consent=self._spec.consent,
+            group=sample.group or (item_id if self._spec.group_by == "file" else above),
+            captured_at=sample.captured_at,
+            attributes=tuple(sorted(f"{name}={value}" for name, value in sample.attributes.items())),
+            parts=tuple(sorted(parts, key=lambda part: part.name)),
+        )
+
+    def _identity(self, source: Source) -> str:
+        if source.url not in self._identities:
+            self._identities[source.url] = source.identity()
+        return self._identities[source.url]
 
 
-def _not_read(delivery: Delivery) -> list[Quarantined]:
-    links = [
-        _refuse(delivery, name, "", 0, "link", "not a plain file: links are not followed") for name in delivery.links
-    ]
-    misnamed = [_refuse(delivery, name, "", 0, "unreadable", "its name is not UTF-8") for name in delivery.misnamed]
-    return links + misnamed
+def _item_id(parts: Sequence[Part], facts: Sequence[dict[str, str | int]]) -> str:
+    """The identity of a sample: of its only medium, or of all of them with what they are in it."""
+    if len(parts) == 1:
+        return str(facts[0]["sha256"])
+    named = sorted((part.name, str(fact["sha256"])) for part, fact in zip(parts, facts, strict=True))
+    return ids.key(*(text for pair in named for text in pair))
 
 
-def _refuse(delivery: Delivery, name: str, sha256: str, size: int, reason: str, detail: str) -> Quarantined:
-    return Quarantined(
-        source=name,
-        delivery=delivery.delivery_id,
-        size_bytes=size,
-        sha256=sha256,
-        reason=reason,
-        detail=detail,
-        duplicate_of=sha256 if reason == "duplicate" else None,
-    )
-
-
-def _item(
-    delivery: Delivery,
-    name: str,
-    row: dict[str, str | int],
-    modality: Modality,
-    item_id: str,
-    place: Place,
-    spec: SourceSpec,
-) -> Item:
-    default = item_id if spec.group_by == "file" else str(Path(name).parent)
-    return Item(
-        item_id=item_id,
-        modality=modality,
-        media_type=str(row["media_type"]),
-        size_bytes=int(row["size_bytes"]),
+def _part(part: Part, fact: dict[str, str | int], place: Place) -> ItemPart:
+    return ItemPart(
+        name=part.name,
+        modality=fact["modality"],  # type: ignore[arg-type]
+        media_type=str(fact["media_type"]),
+        sha256=str(fact["sha256"]),
+        size_bytes=int(fact["size_bytes"]),
         pack=place.pack,
         offset=place.offset,
         length=place.length,
-        source=f"{delivery.path.name}/{name}",
-        delivery=delivery.delivery_id,
-        licence=spec.licence,
-        consent=spec.consent,
-        group=delivery.groups.get(name, default),
     )
+
+
+def _finish(folder: Batch, done: Sequence[Segment], orders: Iterable[Order], measured: pa.Schema) -> None:
+    """The batch's own tables, of all segments; `items` comes last: its presence says that the batch is in."""
+    empty = segments.empty_tables(measured)
+    tables = {name: pa.concat_tables([empty[name], *(one.tables[name] for one in done)]) for name in segments.TABLES}
+    folder.write("orders", _merged_orders(orders))
+    folder.write("answers", _firsts(tables["answers"], "item_id"))
+    folder.write("said", _firsts(tables["said"], "annotation_id"))
+    folder.write("faults", tables["faults"])
+    folder.write("probes", tables["probes"].sort_by("item_id"))
+    folder.write("quarantine", tables["quarantine"].sort_by([("delivery", "ascending"), ("source", "ascending")]))
+    folder.write("items", tables["items"].sort_by("item_id"))
+
+
+def _firsts(table: pa.Table, key: str) -> pa.Table:
+    """The first row of each key, sorted by key."""
+    numbered = table.append_column("__row", pa.array(range(table.num_rows), pa.int64()))
+    first = numbered.group_by(key).aggregate([("__row", "min")])["__row_min"]
+    return table.take(first).sort_by(key)
 
 
 def _merged_orders(orders: Iterable[Order]) -> pa.Table:
@@ -278,9 +490,17 @@ def _merged_orders(orders: Iterable[Order]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=_ORDERS)
 
 
-def _receipt(lake: Lake, scenario: str, batch: str) -> Receipt:
-    folder = lake.batch(scenario, batch)
-    reasons = folder.read("quarantine", ["reason"])["reason"].to_pylist()
+def _receipt(folder: Batch) -> Receipt:
+    reasons = Counter(folder.read("quarantine", ["reason"])["reason"].to_pylist())
     items = folder.read("items", ["item_id"]).num_rows
-    counts = {reason: reasons.count(reason) for reason in REASONS if reason in reasons}
-    return Receipt(scenario, batch, items + len(reasons), items, counts, folder.read("orders", ["item_id"]).num_rows)
+    faults = Counter(folder.read("faults", ["reason"])["reason"].to_pylist()) if folder.has("faults") else Counter()
+    return Receipt(
+        scenario=folder.scenario,
+        batch=folder.name,
+        delivered=items + reasons.total(),
+        items=items,
+        quarantined={reason: reasons[reason] for reason in REASONS if reasons[reason]},
+        orders=folder.read("orders", ["item_id"]).num_rows,
+        said=folder.read("said", ["item_id"]).num_rows if folder.has("said") else 0,
+        faults=dict(sorted(faults.items())),
+    )

@@ -14,7 +14,7 @@ from assets.stage import Work
 from lake.errors import TrialbaseError
 from pipelines.settings import Settings
 from pipelines.web.access import User
-from pipelines.web.batch import Order, Page, read_batch, show_items, shown_slice
+from pipelines.web.batch import Order, Page, read_batch, shown_slice
 from pipelines.web.files import docs_file, docs_pages, trial_report
 from pipelines.web.headers import HEADERS, SecurityHeaders
 from pipelines.web.home import read_home, services
@@ -23,6 +23,7 @@ from pipelines.web.media import media_routes
 from pipelines.web.pages import STATIC, render
 from pipelines.web.portal import Portal, status_code
 from pipelines.web.refusal import Refusal
+from pipelines.web.show import show_items
 from pipelines.web.signing import MAX_REASON_CHARS, Form, Refused, decide, read_form
 
 logger = logging.getLogger(__name__)

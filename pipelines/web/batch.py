@@ -15,12 +15,13 @@ from assets.trial import report_path
 from lake.records import Annotation, Label, SignOff, from_table
 from lake.state import BatchRow
 from lake.store import Batch
-from pipelines.web.items import Found, Items
+from pipelines.web.clusters import Clusters, read_clusters
+from pipelines.web.items import Items
+from pipelines.web.show import Shown, show_items
 from quality.expectations import docs_index
 from quality.gate import GateReport
 
 PAGE_ROWS = 50
-EXCERPT_CHARS = 160
 
 Order = Literal["doubtful", "item"]
 Tone = Literal["plain", "good", "bad", "part"]
@@ -39,15 +40,6 @@ class Bar:
     @property
     def percent(self) -> float:
         return round(min(100.0, 100 * self.count / self.of), 2) if self.of else 0.0
-
-
-@dataclass(frozen=True)
-class Shown:
-    """An item as a page shows it; `found` is None for an item that this lake does not hold."""
-
-    item_id: str
-    found: Found | None
-    excerpt: str | None
 
 
 @dataclass(frozen=True)
@@ -99,6 +91,7 @@ class BatchView:
     row: BatchRow
     status: Status
     bars: tuple[Bar, ...]
+    clusters: Clusters
     report: GateReport | None
     labels: tuple[LabelRow, ...]
     page: Page
@@ -122,6 +115,7 @@ def read_batch(work: Work, items: Items, *, page: int, order: Order) -> BatchVie
         row=state.batch(name, work.batch_name),
         status=status_of(work),
         bars=tuple(funnel(work)),
+        clusters=read_clusters(work.batch, items, name),
         report=present_report(work),
         labels=rows,
         page=at,
@@ -163,20 +157,10 @@ def _people_bars(work: Work) -> list[Bar]:
             bars.append(Bar("annotations", cancelled.count(False), sum(overlap), "part"))
     if batch.has("labels"):
         confidence = batch.read("labels", ["confidence"])["confidence"].to_pylist()
-        floor = work.scenario.spec.labeling.consensus.min_posterior
+        floor = work.scenario.labeling.consensus.min_posterior
         bars.append(Bar("labels", len(confidence), len(confidence), "plain"))
         bars.append(Bar("confident", sum(one >= floor for one in confidence), len(confidence), "good"))
     return bars
-
-
-def show_items(items: Items, scenario: str, item_ids: Sequence[str]) -> tuple[Shown, ...]:
-    """Items with what a small picture or the first words need."""
-    shown = []
-    for item_id in item_ids:
-        found = items.find(scenario, item_id)
-        excerpt = None if found is None else items.excerpt(found, EXCERPT_CHARS)
-        shown.append(Shown(item_id, found, excerpt))
-    return tuple(shown)
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:
@@ -195,7 +179,7 @@ def _labels(work: Work, items: Items, page: int, order: Order) -> tuple[tuple[La
     labels = list(from_table(table.slice(at.start, PAGE_ROWS), Label))
     answers = _answers(work.batch, [one.item_id for one in labels])
     shown = show_items(items, work.scenario.name, [one.item_id for one in labels])
-    floor = work.scenario.spec.labeling.consensus.min_posterior
+    floor = work.scenario.labeling.consensus.min_posterior
     rows = [
         LabelRow(item, label, label.confidence >= floor, answers.get(label.item_id, ()))
         for item, label in zip(shown, labels, strict=True)

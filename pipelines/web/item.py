@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 from assets.scenario import Scenario
 from lake.errors import TrialbaseError
 from lake.records import Annotation, Item, Label, Purpose, Task, from_table
-from pipelines.web.batch import Shown
 from pipelines.web.portal import Portal
 from pipelines.web.refusal import Refusal
+from pipelines.web.show import Shown
 
 _EXCERPT_CHARS = 20_000
 

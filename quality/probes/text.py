@@ -7,37 +7,32 @@ import unicodedata
 import numpy as np
 import numpy.typing as npt
 
-from lake.errors import LakeError
 from quality.probes import EMBEDDING_SIZE, TextProbe
 
 _U64 = np.uint64
 _GRAM = 3
+_BLOCK_GRAMS = 4096  # shuffled together: 2 MiB an array
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _KANA = "\u3040-\u30ff\u31f0-\u31ff"
 _HANGUL = "\u1100-\u11ff\uac00-\ud7af"
 _IS_HAN = re.compile(f"[{_HAN}]")
 _IS_KANA_HANGUL = re.compile(f"[{_KANA}{_HANGUL}]")
 _IS_WORD_ITSELF = re.compile(f"[{_HAN}{_KANA}]")
+_BESIDE_HAN = re.compile(f"(?<=[{_HAN}{_KANA}]) | (?=[{_HAN}{_KANA}])")
 _IS_ASCII_WORD = re.compile(r"[A-Za-z][\w'-]*", re.ASCII)
 
 
-def probe_text(media: bytes) -> TextProbe:
-    """Probes of a UTF-8 text; LakeError when the bytes are not UTF-8 any more."""
-    try:
-        text = media.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise LakeError(
-            f"a text is not UTF-8: {error}",
-            remedy="its pack is damaged or was written by hand: restore the pack, then rerun the batch",
-        ) from error
+def probe_text(text: str, charset: str) -> TextProbe:
+    """Probes of a text that was decoded from a charset."""
     grams = _grams(text)
     visible = "".join(text.split())
     return TextProbe(
+        charset=charset,
         num_chars=len(text),
         num_words=_num_words(text),
         letter_share=sum(map(str.isalpha, visible)) / len(visible) if visible else 0.0,
         language=language(text),
-        phash=simhash(grams),
+        phash=minhash(grams),
         embedding=embedding(grams),
     )
 
@@ -58,15 +53,17 @@ def language(text: str) -> str:
     return "en" if letters and num_ascii >= 0.95 * len(letters) else "other"
 
 
-def simhash(grams: npt.NDArray[np.uint64]) -> str:
-    """64 bits in which similar sets of 3-grams differ little, as 16 hexadecimal digits.
+def minhash(grams: npt.NDArray[np.uint64]) -> str:
+    """64 bits of which two texts share 1 - (1 - J) / 2, where J is how far their sets of 3-grams overlap (Jaccard).
 
-    Source: Charikar 2002, "Similarity estimation techniques from rounding algorithms".
+    One bit each of the smallest of the 3-grams in 64 shuffled orders, as 16 hexadecimal digits. Sources: Broder 1997,
+    "On the resemblance and containment of documents"; Li & König 2010, "b-Bit minwise hashing".
     """
-    distinct = np.unique(grams)
-    bits = (distinct[:, None] >> np.arange(64, dtype=_U64)) & _U64(1)
-    votes = bits.sum(axis=0, dtype=np.int64)
-    return f"{sum(1 << int(bit) for bit in np.flatnonzero(2 * votes > len(distinct))):016x}"
+    smallest = np.full(64, np.iinfo(_U64).max, dtype=_U64)
+    for at in range(0, len(grams), _BLOCK_GRAMS):
+        shuffled = _mix(grams[at : at + _BLOCK_GRAMS, None] ^ _ORDERS)
+        np.minimum(smallest, shuffled.min(axis=0), out=smallest)
+    return np.packbits((_mix(smallest) >> _U64(63)).astype(np.uint8)).tobytes().hex()
 
 
 def embedding(grams: npt.NDArray[np.uint64]) -> tuple[float, ...]:
@@ -74,7 +71,7 @@ def embedding(grams: npt.NDArray[np.uint64]) -> tuple[float, ...]:
 
     Source: Weinberger et al. 2009, "Feature hashing for large scale multitask learning".
     """
-    mixed = _mix(grams + _U64(1))  # unlike the simhash's bits
+    mixed = _mix(grams + _U64(1))  # unlike the minhash's orders
     sign = 1 - 2 * ((mixed >> _U64(63)).astype(np.int64))
     counts = np.zeros(EMBEDDING_SIZE, dtype=np.int64)
     np.add.at(counts, (mixed % _U64(EMBEDDING_SIZE)).astype(np.int64), sign)
@@ -83,8 +80,8 @@ def embedding(grams: npt.NDArray[np.uint64]) -> tuple[float, ...]:
 
 
 def _grams(text: str) -> npt.NDArray[np.uint64]:
-    """Hashes of the character 3-grams: one form of a character, one case, single spaces, a space around."""
-    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """Hashes of the character 3-grams of what `_plain` leaves, with a space around."""
+    plain = _plain(text)
     if not plain:
         return np.empty(0, dtype=_U64)
     codes = np.frombuffer(f" {plain} ".encode("utf-32-le"), dtype="<u4").astype(_U64)
@@ -92,6 +89,16 @@ def _grams(text: str) -> npt.NDArray[np.uint64]:
     for place in range(_GRAM):  # a code point has 21 bits, so three of them fit without a collision
         packed |= codes[place : len(packed) + place] << _U64(21 * place)
     return _mix(packed)
+
+
+def _plain(text: str) -> str:
+    """One form of a character, one case, no punctuation; single spaces between words, none beside a Chinese character.
+
+    Copies differ in these first. Traditional and simplified characters stay different.
+    """
+    one_form = unicodedata.normalize("NFKC", text).casefold()
+    words = " ".join("".join(one if unicodedata.category(one)[0] in "LMN" else " " for one in one_form).split())
+    return _BESIDE_HAN.sub("", words)
 
 
 def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -105,3 +112,6 @@ def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 def _num_words(text: str) -> int:
     spaced, num_themselves = _IS_WORD_ITSELF.subn(" ", text)
     return num_themselves + sum(any(map(str.isalnum, word)) for word in spaced.split())
+
+
+_ORDERS = _mix(np.arange(1, 65, dtype=_U64) << _U64(32))  # what shuffles 3-grams, one number an order

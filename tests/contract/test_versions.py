@@ -165,13 +165,13 @@ def test_a_diff_names_what_changed_label_by_label(lake: Lake, versions: DvcVersi
     item = {number: ids.content_id(png(number)) for number in range(ITEMS)}
     assert (change.added, change.removed) == ((item[5],), (item[4],))
     assert change.relabelled.to_pylist() == [
-        {"item_id": item[1], "before": "0", "after": "1", "annotators": ["Ada", "Bob"]}
+        {"item_id": item[1], "before": "0", "after": "1", "annotators": ["Ada", "Bob"], "adjudicated_by": None}
     ]
     assert change.split_changed.to_pylist() == [{"item_id": item[0], "before": "validation", "after": "train"}]
     assert change.classes.to_pylist() == [
-        {"answer": "0", "before": 3, "after": 1},
-        {"answer": "1", "before": 2, "after": 3},
-        {"answer": "2", "before": 0, "after": 1},
+        {"class": "0", "before": 3, "after": 1},
+        {"class": "1", "before": 2, "after": 3},
+        {"class": "2", "before": 0, "after": 1},
     ]
     same = versions.diff("digits@v1", "digits@v1")
     assert (same.added, same.removed, same.relabelled.num_rows, same.split_changed.num_rows) == ((), (), 0, 0)
@@ -241,12 +241,17 @@ def test_a_folder_is_checked_out_once_and_takes_no_space(lake: Lake, versions: D
 
 
 @leaky_reader
-def test_a_stranger_gets_a_version_with_plain_dvc(lake: Lake, versions: DvcVersions, tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", ["repository", "remote"])
+def test_a_stranger_gets_a_version_with_plain_dvc(lake: Lake, tmp_path: Path, source: str) -> None:
+    versions, place = DvcVersions(lake, str(tmp_path / "remote")), lake.home / "datasets"
     what = contents(lake, "001100")
     commit(versions, what)
     commit(versions, contents(lake, "111111"))
+    if source == "remote":  # nothing but git's history and the remote is left
+        tool(tmp_path, "git", "clone", "--quiet", str(versions.path), str(tmp_path / "clone"))
+        place = lake.home.rename(tmp_path / "far away").parent / "clone"
     (tmp_path / "stranger").mkdir()
-    tool(tmp_path / "stranger", "dvc", "get", str(versions.path), "digits", "--rev", "digits@v1")
+    tool(tmp_path / "stranger", "dvc", "get", str(place), "digits", "--rev", "digits@v1")
     out = tmp_path / "stranger" / "digits"
     labels = pd.read_parquet(out / "labels.parquet")
     manifest = pd.read_parquet(out / "manifest.parquet")
@@ -256,6 +261,33 @@ def test_a_stranger_gets_a_version_with_plain_dvc(lake: Lake, versions: DvcVersi
     assert {sample["__key__"]: sample["png"] for sample in samples} == {
         ids.content_id(png(number)): png(number) for number in range(ITEMS)
     }
+
+
+def test_what_is_committed_is_what_dvc_itself_would_write(lake: Lake, versions: DvcVersions) -> None:
+    for answers in ("001100", "111111"):
+        commit(versions, contents(lake, answers))
+        assert "up to date" in tool(versions.path, "dvc", "status")
+        before = held(versions.path / "digits")
+        tool(versions.path, "dvc", "add", "digits/manifest.parquet", "digits/labels.parquet", "digits/packs")
+        assert held(versions.path / "digits") == before
+        assert tool(versions.path, "git", "status", "--porcelain", "--", "digits", ".dvc") == ""
+    tool(versions.path, "dvc", "gc", "--force", "--all-tags")
+    tool(versions.path, "git", "checkout", "--quiet", "digits@v1")
+    tool(versions.path, "dvc", "checkout")
+    assert pq.read_table(versions.path / "digits" / "labels.parquet").equals(contents(lake, "001100").labels)
+
+
+def test_packs_that_are_there_already_are_neither_read_nor_copied(lake: Lake, versions: DvcVersions) -> None:
+    what = contents(lake, "001100")
+    commit(versions, what)
+    pack = lake.blobs.local_path(f"packs/{what.packs[0]}.tar")
+    assert pack is not None
+    places = [versions.path / "digits" / "packs" / pack.name]
+    places += [versions.repository.objects.path(md5) for md5 in versions.repository.packs_at("digits@v1").values()]
+    assert all(place.samefile(pack) for place in places)
+    pack.unlink()  # whoever wants to read it again cannot
+    commit(versions, contents(lake, "111111"))
+    assert all(place.samefile(places[0]) for place in places)
 
 
 def test_nothing_is_kept_outside_of_the_home(lake: Lake, versions: DvcVersions) -> None:
@@ -419,7 +451,7 @@ def settled(home: Path) -> dict[str, bytes]:
 def test_a_commit_killed_at_any_moment_and_done_again_is_one_version(tmp_path: Path) -> None:
     with filled(tmp_path / "seed") as lake:
         commit(DvcVersions(lake), contents(lake, "001100"))  # a version before any remote was named
-    died = die_everywhere(COMMIT + PREPARED, tmp_path, str(tmp_path / "seed"), "111111", step=23)
+    died = die_everywhere(COMMIT + PREPARED, tmp_path, str(tmp_path / "seed"), "111111", step=3)
     assert len(died) > 5
     expected = settled(tmp_path / "0")
     for home in died:

@@ -36,10 +36,10 @@ SMALLER = {
 }
 SUITE = {"min_accuracy: 0.85": "min_accuracy: 0.05", "min_slice_accuracy: 0.65": "min_slice_accuracy: 0.0"}
 
-STATE, VERSIONS, TRACKER = "lake.state.database:State", "lake.versions:DvcVersions", "training.tracking:MLflowTracker"
+STATE, TRACKER = "lake.state.database:State", "training.tracking:MLflowTracker"
 # Where each command dies, one death a process, in the order in which the loop comes by.
 INGEST = [
-    ("lake.ingest.take:_known_items", "after", 1),
+    ("lake.store:Lake.item_ids", "after", 1),
     ("lake.packs:PackWriter._finish", "after", 1),
     ("lake.tables:write_table", "after", 2),
     (f"{STATE}.finish", "before", 1),
@@ -63,11 +63,12 @@ AGREEMENT = [
 ]
 SIGNING = [(f"{STATE}.add_signoff", "before", 1)]
 TRAINING = [
-    (f"{VERSIONS}._write", "after", 1),
-    ("lake.repository:DatasetRepository._open", "before", 1),
+    ("lake.tracked:Objects.add_files", "after", 1),
+    ("lake.tracked:Objects.add_folder", "before", 1),
+    ("lake.repository:DatasetRepository._lay_out", "after", 1),
     ("lake.repository:DatasetRepository._save", "before", 1),
     ("lake.repository:DatasetRepository._git", "after", 7),
-    (f"{VERSIONS}._read", "before", 1),
+    ("lake.repository:DatasetRepository._save", "after", 1),
     (f"{STATE}.finish", "after", 1),
     (f"{STATE}.put_run", "after", 1),
     ("training.compute.local:LocalProvider.submit", "after", 1),

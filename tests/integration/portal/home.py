@@ -227,9 +227,7 @@ def _label(work: Work, truth: dict[str, str]) -> None:
     work.batch.write("annotations", to_table(annotations, Annotation))
     counts = count(tasks, annotations)
     facts = StageFacts(alpha=0.61, gold_accuracy=0.9, overlap_share=1.0, classes=CLASSES)
-    checks = validate(
-        work.batch.read("annotations"), "annotations", work.scenario.spec.quality, facts, docs=data_docs(work)
-    )
+    checks = validate(work.batch.read("annotations"), "annotations", work.scenario.quality, facts, docs=data_docs(work))
     work.batch.write("checks_annotations", to_table(checks, CheckResult))
     work.lake.state.finish(Outcome(scenario=SCENARIO, batch=work.batch_name, stage="annotations", summary=counts))
     carry_out(BY_NAME["labels"], work)

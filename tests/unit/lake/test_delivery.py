@@ -3,16 +3,45 @@
 import json
 import os
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from lake.errors import DeliveryError
-from lake.ingest import read_delivery
-from lake.ingest.delivery import readable
+from lake.ingest import register
+from lake.ingest.beside import ANSWERS, GROUPS, ORDER, Order, read_orders, read_pairs
+from lake.ingest.sources import open_source, readable
+from lake.store import Lake
 from tests.unit.lake.samples import deliver, png
 
 A_KNOWN_ID = "ab" * 32
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """All that is seen of a folder before anything of it is taken in."""
+
+    files: tuple[str, ...]  # without the three beside
+    links: tuple[str, ...]
+    misnamed: tuple[str, ...]
+    answers: dict[str, str]
+    groups: dict[str, str]
+    orders: tuple[Order, ...]
+    delivery_id: str
+
+
+def read_delivery(folder: Path) -> Delivery:
+    source = open_source(folder)
+    return Delivery(
+        files=tuple(one.path for one in source.files() if one.path not in (ANSWERS, GROUPS, ORDER)),
+        links=tuple(one.path for one in source.unread() if one.reason == "link"),
+        misnamed=tuple(one.path for one in source.unread() if one.reason == "unreadable"),
+        answers=read_pairs(source, ANSWERS, "answer"),
+        groups=read_pairs(source, GROUPS, "group"),
+        orders=tuple(read_orders(source)),
+        delivery_id=source.identity(),
+    )
 
 
 @pytest.fixture
@@ -115,12 +144,11 @@ def test_the_id_is_of_names_and_bytes_and_of_nothing_else(tmp_path: Path) -> Non
     assert read_delivery(tmp_path / "one").delivery_id != plain
 
 
-def test_what_is_no_delivery_is_said_so(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
+def test_what_is_no_delivery_is_said_so(lake: Lake, tmp_path: Path) -> None:
     (tmp_path / "folder" / "of" / "folders").mkdir(parents=True)
-    for name, says in (("nothing", "is not a folder"), ("file", "is not a folder"), ("folder", "holds no files")):
+    for name, says in (("nothing", "is neither a folder nor a file"), ("folder", "holds no files")):
         with pytest.raises(DeliveryError, match=says):
-            read_delivery(tmp_path / name)
+            register(lake, "s", [tmp_path / name])
 
 
 def test_a_delivery_of_orders_alone_is_one(tmp_path: Path) -> None:

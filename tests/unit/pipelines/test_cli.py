@@ -49,7 +49,7 @@ def test_status_says_what_to_type_next(tmp_path: Path, delivery: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["ingest", "digits", "nowhere"], "is not a folder"),
+        (["ingest", "digits", "nowhere"], "is neither a folder nor a file"),
         (["ingest", "cats", "."], "there is no scenario 'cats'"),
         (["ingest", "digits", ".", "--for", "fun"], "--for fun is unknown"),
         (["run"], "nothing to run"),
@@ -67,7 +67,12 @@ def test_status_says_what_to_type_next(tmp_path: Path, delivery: Path) -> None:
         (["lineage", "--annotator", "nobody"], "has answered nothing"),
         (["scenario", "check", "cats"], "there is no scenario"),
         (["scenario", "new", "x", "--modality", "smell"], "modality 'smell' is unknown"),
-        (["scenario", "new", "x", "--classes", "one"], "fewer than two"),
+        (["scenario", "new", "defects", "--classes", "one"], "fewer than two"),
+        (["scenario", "new", "Defects"], "cannot be the name of a scenario"),
+        (["scenario", "new", "clips", "--modality", "video"], "cannot be labeled yet"),
+        (["run", "--select", "key:\"digits/labels\""], "one batch at a time"),
+        (["run", "--select", "key:\"digits/labels\"", "--batch", "b"], "has no batch b"),
+        (["quarantine", "digits", "b"], "has no batch b"),
         (["ledger", "--by", "moon"], "--by moon is unknown"),
         (["up", "--only", "coffee"], "there is no service 'coffee'"),
     ],

@@ -1,7 +1,7 @@
 """Near duplicates: exact neighbourhoods, and the right ones on real pictures and texts."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 import numpy as np
@@ -13,69 +13,181 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lake.errors import LakeError
-from quality.duplicates import embedding_matrix, near_duplicates, near_pairs, parse_hashes
+from quality.duplicates import (
+    CLUSTERS,
+    Nearness,
+    Points,
+    embedding_matrix,
+    near_duplicates,
+    near_pairs,
+    parse_hashes,
+    sizes,
+)
+from quality.duplicates.clusters import components
 from quality.probes import ImageProbe, TextProbe, probe
 from tests.unit.quality.pictures import brighter, digit_images, encoded, noisy, one_pixel_inverted
 
+Vectors = npt.NDArray[np.float32]
 
-def brute_force(ids: list[str], hashes: list[str], max_bits: int) -> dict[str, str]:
-    """item_id to the smallest item_id it is connected with, the slow and obvious way."""
-    cluster = {item: item for item in ids}
+
+def items(ids: Sequence[str], hashes: Sequence[str], vectors: Vectors | None = None) -> pa.Table:
+    """As curated items; without vectors all point the same way."""
+    rows = np.tile(np.eye(1, 4, dtype=np.float32), (len(ids), 1)) if vectors is None else vectors
+    embeddings = pa.array(list(rows), pa.list_(pa.float32()))
+    phash = pa.array(hashes, pa.string())
+    return pa.table({"item_id": pa.array(ids, pa.string()), "probe_phash": phash, "probe_embedding": embeddings})
+
+
+def clusters(table: pa.Table, nearness: Nearness, held: pa.Table | None = None) -> dict[str, str]:
+    """item_id to the representative of its cluster, of those in one."""
+    found = near_duplicates(table, held, nearness)
+    return dict(zip(found["item_id"].to_pylist(), found["cluster"].to_pylist(), strict=True))
+
+
+def brute_force(table: pa.Table, nearness: Nearness, num_held: int = 0) -> dict[str, str]:
+    """The same, the slow and obvious way; the first num_held are held."""
+    values = [int(text, 16) for text in table["probe_phash"].to_pylist()]
+    vectors = table["probe_embedding"].to_pylist()
+    size = range(len(values))
+    near = {
+        (a, b)
+        for a in size
+        for b in size
+        if a < b and b >= num_held and (values[a] ^ values[b]).bit_count() <= nearness.max_bits
+        if any(vectors[a]) and any(vectors[b])
+        if sum(x * y for x, y in zip(vectors[a], vectors[b], strict=True)) >= nearness.min_cosine
+    }
+    ids = table["item_id"].to_pylist()
+    order = sorted(size, key=lambda place: (place >= num_held, ids[place]))
+    cluster = {place: rank for rank, place in enumerate(order)}
     changed = True
     while changed:
         changed = False
-        for a, hash_a in zip(ids, hashes, strict=True):
-            for b, hash_b in zip(ids, hashes, strict=True):
-                smaller = min(cluster[a], cluster[b])
-                if (int(hash_a, 16) ^ int(hash_b, 16)).bit_count() <= max_bits and cluster[a] != smaller:
-                    cluster[a], changed = smaller, True
-    return cluster
+        for a, b in near:
+            smaller = min(cluster[a], cluster[b])
+            changed = changed or cluster[a] != cluster[b]
+            cluster[a] = cluster[b] = smaller
+    joined = {place for pair in near for place in pair}
+    return {ids[place]: ids[order[cluster[place]]] for place in joined}
+
+
+DIRECTIONS = np.array([[1, 0, 0, 0], [0.6, 0.8, 0, 0], [0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 0]], dtype=np.float32)
 
 
 @st.composite
-def crowded_hashes(draw: st.DrawFn) -> list[str]:
-    """Hashes around a few centres, so that neighbours are common."""
+def crowded_items(draw: st.DrawFn) -> pa.Table:
+    """Items around a few hashes and directions, so that neighbours are common."""
     centres = draw(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=4))
     flips = st.lists(st.integers(0, 63), max_size=8)
-    rows = draw(st.lists(st.tuples(st.sampled_from(centres), flips), max_size=25))
-    return [f"{centre ^ sum({1 << bit for bit in bits}):016x}" for centre, bits in rows]
+    rows = draw(st.lists(st.tuples(st.sampled_from(centres), flips, st.integers(0, 4)), max_size=25))
+    hashes = [f"{centre ^ sum({1 << bit for bit in bits}):016x}" for centre, bits, _ in rows]
+    ids = [f"item{place:02d}" for place in range(len(rows))]
+    return items(ids, hashes, DIRECTIONS[[row[2] for row in rows]] if rows else np.empty((0, 4), np.float32))
 
 
-@given(crowded_hashes(), st.integers(0, 20), st.randoms(use_true_random=False))
+@given(crowded_items(), st.integers(0, 20), st.sampled_from([-1.0, 0.5, 0.9]), st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=200)
+def test_clusters_are_those_of_brute_force_in_any_order(
+    table: pa.Table, max_bits: int, cosine: float, order: Random
+) -> None:
+    nearness = Nearness(max_bits, cosine)
+    places = list(range(table.num_rows))
+    order.shuffle(places)
+    found = near_duplicates(table.take(pa.array(places, pa.int64())), None, nearness)
+    assert found.equals(near_duplicates(table, None, nearness))
+    assert dict(zip(found["item_id"].to_pylist(), found["cluster"].to_pylist(), strict=True)) == brute_force(
+        table, nearness
+    )
+    for row in found.to_pylist():
+        assert row["representative"] == (row["item_id"] == row["cluster"])
+        assert (row["bits"], row["cosine"]) == (0, 1.0) or not row["representative"]
+
+
+@given(crowded_items(), st.integers(0, 12), st.integers(0, 25))
 @settings(deadline=None, max_examples=150)
-def test_clusters_are_those_of_brute_force_in_any_order(hashes: list[str], max_bits: int, order: Random) -> None:
-    rows = [(f"item{place:02d}", text) for place, text in enumerate(hashes)]
-    ids = [item for item, _ in rows]
-    expected = brute_force(ids, hashes, max_bits)
-    order.shuffle(rows)
-    found = near_duplicates([item for item, _ in rows], [text for _, text in rows], max_bits=max_bits)
-    assert found["item_id"].to_pylist() == ids
-    assert dict(zip(ids, found["cluster"].to_pylist(), strict=True)) == expected
-    assert found["representative"].to_pylist() == [expected[item] == item for item in ids]
+def test_a_new_batch_joins_what_is_held_and_what_is_held_represents(
+    table: pa.Table, max_bits: int, num_held: int
+) -> None:
+    num_held = min(num_held, table.num_rows)
+    nearness = Nearness(max_bits, 0.5)
+    held, new = table.slice(0, num_held), table.slice(num_held)
+    found = near_duplicates(new, held, nearness)
+    expected = brute_force(table, nearness, num_held)
+    assert dict(zip(found["item_id"].to_pylist(), found["cluster"].to_pylist(), strict=True)) == expected
+    assert {row["item_id"] for row in found.to_pylist() if row["held"]} <= set(held["item_id"].to_pylist())
 
 
-def test_bands_miss_no_pair_of_many() -> None:
-    left = np.random.default_rng(0).integers(0, 2**64, 600, dtype=np.uint64)
-    near = left ^ (np.uint64(1) << np.arange(600, dtype=np.uint64) % np.uint64(64))
-    pairs = {(a, b) for here, there in near_pairs(left, near, 3) for a, b in zip(here, there, strict=True)}
-    distance = np.bitwise_count(left[:, None] ^ near[None])
-    assert pairs == set(zip(*np.nonzero(distance <= 3), strict=True))
+@pytest.mark.parametrize("max_bits", [0, 3, 4, 7, 10, 13, 16])
+def test_the_search_misses_no_pair_of_many(max_bits: int) -> None:
+    rng = np.random.default_rng(max_bits)
+    left = rng.integers(0, 2**64, 1500, dtype=np.uint64)
+    near = left.copy()
+    for _ in range(max_bits):
+        near ^= np.uint64(1) << rng.integers(0, 64, 1500, dtype=np.uint64)
+    vectors = np.tile(np.eye(1, 4, dtype=np.float32), (1500, 1))
+    vectors[::7] = DIRECTIONS[1]
+    found = near_pairs(Points(left, vectors), Points(near, vectors), Nearness(max_bits, 0.9))
+    pairs = {(a, b) for here, there in found for a, b in zip(here.tolist(), there.tolist(), strict=True)}
+    distance, cosine = np.bitwise_count(left[:, None] ^ near[None]), vectors @ vectors.T
+    assert pairs == set(zip(*(at.tolist() for at in np.nonzero((distance <= max_bits) & (cosine >= 0.9))), strict=True))
+    assert len(pairs) > 1000
 
 
-def test_twenty_thousand_hashes_take_seconds_and_so_do_twenty_thousand_copies() -> None:
+@pytest.mark.parametrize(("max_bits", "num_hashes"), [(3, 900), (16, 900), (4, 1)])
+def test_pairs_within_one_side_are_those_of_brute_force_by_hash_and_by_angle(max_bits: int, num_hashes: int) -> None:
+    values, vectors = crowd(600, 300)
+    values = values if num_hashes > 1 else np.zeros(900, np.uint64)
+    side = Points(values, vectors)
+    pairs = [
+        (a, b)
+        for here, there in near_pairs(side, side, Nearness(max_bits, 0.99))
+        for a, b in zip(here.tolist(), there.tolist(), strict=True)
+    ]
+    near = np.triu((np.bitwise_count(values[:, None] ^ values) <= max_bits) & (vectors @ vectors.T >= 0.99), 1)
+    assert set(pairs) == set(zip(*(at.tolist() for at in np.nonzero(near)), strict=True))
+    assert len(set(pairs)) > 3_000
+
+
+def test_a_close_call_is_settled_the_same_way_wherever_it_stands() -> None:
+    """Cosines that are the limit itself, up to the last digit of single precision, in different places of an array."""
     rng = np.random.default_rng(0)
-    centres = rng.integers(0, 2**64, 15_000, dtype=np.uint64)
-    copies = centres[:5_000] ^ (np.uint64(1) << rng.integers(0, 64, 5_000, dtype=np.uint64))
-    hashes = [f"{value:016x}" for value in np.concatenate([centres, copies]).tolist()]
-    ids = [f"{place:06d}" for place in range(len(hashes))]
+    one = rng.normal(size=64)
+    vectors = np.tile((one / np.linalg.norm(one)).astype(np.float32), (501, 1))
+    limit = float((np.round(vectors[0].astype(np.float64) * 2**24) ** 2).sum() / 2**48)
+    ids, hashes = [f"{place:03d}" for place in range(501)], ["0" * 16] * 501
+    for above, count in ((0.0, 501), (1e-12, 0)):
+        table = items(ids, hashes, vectors)
+        assert len(clusters(table, Nearness(4, limit + above))) == count
+
+
+def crowd(num_others: int, num_frames: int) -> tuple[npt.NDArray[np.uint64], Vectors]:
+    """Different pictures, then frames of one scene: few bits around one hash, and nearly one look."""
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 2**64, num_others + num_frames, dtype=np.uint64)
+    values[num_others:] = values[0]
+    for _ in range(2):
+        values[num_others:] ^= np.uint64(1) << rng.integers(0, 64, num_frames, dtype=np.uint64)
+    vectors = rng.normal(size=(num_others + num_frames, 64))
+    vectors[num_others:] = vectors[0] + 0.01 * vectors[num_others:]
+    return values, (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_a_scene_of_five_thousand_frames_among_thirty_thousand_pictures_takes_seconds() -> None:
+    values, vectors = crowd(25_000, 5_000)
     started = time.perf_counter()
-    found = near_duplicates(ids, hashes, max_bits=4)
-    vectors = np.tile(np.eye(1, 64, dtype=np.float32), (len(ids), 1))
-    same = near_duplicates(ids, [hashes[0]] * len(ids), max_bits=4, embeddings=vectors, min_cosine=0.9)
+    labels = components(Points(values, vectors), 0, Nearness(4, 0.99))
     seconds = time.perf_counter() - started
-    assert sum(found["representative"].to_pylist()) == 15_000
-    assert sum(same["representative"].to_pylist()) == 1
+    assert len(np.unique(labels)) == 25_000
+    assert len(np.unique(labels[25_000:])) == 1
     assert seconds < 10
+
+
+def test_many_items_of_one_hash_that_look_different_take_seconds() -> None:
+    _, vectors = crowd(12_000, 0)
+    started = time.perf_counter()
+    labels = components(Points(np.zeros(12_000, np.uint64), vectors), 0, Nearness(4, 0.99))
+    assert len(np.unique(labels)) == 12_000
+    assert time.perf_counter() - started < 20
 
 
 DAMAGE: dict[str, Callable[[Image.Image], bytes]] = {
@@ -108,44 +220,49 @@ def test_different_digits_stay_apart_and_damaged_copies_are_found(digits: list[I
     probes = [image_probe(media) for media in [*map(encoded, digits), *copies]]
     ids = [f"{place:04d}" for place in range(len(probes))]
     hashes = [one.phash for one in probes]
-    found = near_duplicates(ids, hashes, max_bits=4, embeddings=matrix(probes), min_cosine=0.998)
-    cluster = dict(zip(ids, found["cluster"].to_pylist(), strict=True))
-    assert all(cluster[item] == item for item in ids[: len(digits)])
-    assert [cluster[item] for item in ids[len(digits) :]] == ids[: len(copies)]
+    found = clusters(items(ids, hashes, matrix(probes)), Nearness(4, 0.998))
+    assert all(found.get(item, item) == item for item in ids[: len(digits)])
+    assert [found[item] for item in ids[len(digits) :]] == ids[: len(copies)]
 
 
 def test_the_embedding_overrules_a_hash_that_looks_alike() -> None:
-    vectors = np.eye(2, 64, dtype=np.float32)
-    options = {"max_bits": 4, "min_cosine": 0.5}
-    apart = near_duplicates(["a", "b"], ["0" * 16] * 2, embeddings=vectors, **options)  # type: ignore[arg-type]
-    assert apart["representative"].to_pylist() == [True, True]
+    table = items(["a", "b"], ["0" * 16] * 2, np.eye(2, 64, dtype=np.float32))
+    assert clusters(table, Nearness(4, 0.5)) == {}
 
 
 def test_a_flat_picture_is_near_nothing() -> None:
     flat = [image_probe(encoded(Image.new("L", (64, 64), level))) for level in (0, 255, 255)]
-    found = near_duplicates(
-        list("abc"), [one.phash for one in flat], max_bits=16, embeddings=matrix(flat), min_cosine=-1
-    )
-    assert found["representative"].to_pylist() == [True, True, True]
+    assert clusters(items(list("abc"), [one.phash for one in flat], matrix(flat)), Nearness(16, -1)) == {}
 
 
-def test_a_retyped_review_is_found_and_another_is_not() -> None:
-    texts = [
-        "宾馆在小街道上，不大好找，但还好北京热心同胞很多。宾馆设施跟介绍的差不多，房间很小。",
-        "宾馆在小街道上，不大好找，但还好北京热心同胞很多。宾馆设施跟介绍的差不多，房间很大。",
-        "商务大床房，房间很大，床有两米宽，整体感觉经济实惠不错！早餐太差，无论去多少人都不加食品。",
-        "the cast is phenomenal, especially the women, and the story keeps you in your seat until the end",
-        "the cast is phenomenal, especially the women, and the story keeps you in your seat until the  END",
+def test_a_batch_is_told_with_sizes_and_distances_of_its_clusters() -> None:
+    hashes = ["0" * 16, "0" * 15 + "1", "0" * 15 + "3", "f" * 16, "f" * 16, "5" * 16]
+    found = near_duplicates(items(list("bcdefg"), hashes), items(["z"], ["f" * 15 + "e"]), Nearness(1, 0.5))
+    assert found.to_pylist() == [
+        dict(zip(CLUSTERS.names, row, strict=True))
+        for row in (
+            ("b", "b", True, False, 0, 1.0),
+            ("c", "b", False, False, 1, 1.0),
+            ("d", "b", False, False, 2, 1.0),
+            ("e", "z", False, False, 1, 1.0),
+            ("f", "z", False, False, 1, 1.0),
+            ("z", "z", True, True, 0, 1.0),
+        )
     ]
-    probes = [one for one in (probe(t.encode(), "text", "text/plain") for t in texts) if isinstance(one, TextProbe)]
-    hashes = [one.phash for one in probes]
-    found = near_duplicates(list("abcde"), hashes, max_bits=10, embeddings=matrix(probes), min_cosine=0.9)
-    assert found["cluster"].to_pylist() == ["a", "a", "c", "d", "d"]
+    assert sizes(found) == "3: 2"
+
+
+def test_sizes_are_told_in_powers_of_two() -> None:
+    names = [f"c{place}" for place, size in enumerate((2, 2, 3, 5, 7, 40)) for _ in range(size)]
+    assert sizes(pa.table({"cluster": names})) == "2: 2, 3: 1, 4 to 7: 2, 32 to 63: 1"
 
 
 def test_nothing_gives_nothing() -> None:
-    assert near_duplicates([], [], max_bits=4).num_rows == 0
+    none = items([], [], np.empty((0, 4), np.float32))
+    assert near_duplicates(none, None, Nearness(4, 0.5)).equals(CLUSTERS.empty_table())
+    assert near_duplicates(none, items(["a"], ["0" * 16]), Nearness(4, 0.5)).num_rows == 0
     assert embedding_matrix(pa.chunked_array([], pa.list_(pa.float32()))).shape == (0, 0)
+    assert sizes(CLUSTERS.empty_table()) == ""
 
 
 @pytest.mark.parametrize("bad", ["", "12", "g" * 16, None])
@@ -156,4 +273,4 @@ def test_a_damaged_hash_is_named(bad: str) -> None:
 
 def test_a_distance_beyond_the_hash_is_refused() -> None:
     with pytest.raises(ValueError, match="max_bits"):
-        near_duplicates(["a"], ["0" * 16], max_bits=64)
+        Nearness(64, 0.5)

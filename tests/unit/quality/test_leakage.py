@@ -1,10 +1,12 @@
 """Leakage: nothing of the trial in the training."""
 
-import pyarrow as pa
-from hypothesis import given
-from hypothesis import strategies as st
+import time
 
-from quality.leakage import leaks, split_of
+import numpy as np
+import pyarrow as pa
+
+from quality.duplicates import Nearness
+from quality.leakage import leaks
 
 NORTH, EAST = [1.0, 0.0], [0.0, 1.0]
 
@@ -29,7 +31,7 @@ def test_the_strongest_reason_with_the_smallest_case_is_named() -> None:
             ("alike", "g8", "0" * 16, EAST),
         ]
     )
-    found = leaks(train, CASES, max_bits=4, min_cosine=0.99).to_pylist()
+    found = leaks(train, CASES, Nearness(4, 0.99)).to_pylist()
     assert [(row["item_id"], row["case_id"], row["how"]) for row in found] == [
         ("case3", "case3", "same item"),
         ("group", "case1", "same group"),
@@ -39,17 +41,29 @@ def test_the_strongest_reason_with_the_smallest_case_is_named() -> None:
 
 def test_nothing_leaks_from_or_into_nothing() -> None:
     none = items([])
-    assert leaks(none, CASES, max_bits=4, min_cosine=0.9).num_rows == 0
-    assert leaks(CASES, none, max_bits=4, min_cosine=0.9).num_rows == 0
+    assert leaks(none, CASES, Nearness(4, 0.9)).num_rows == 0
+    assert leaks(CASES, none, Nearness(4, 0.9)).num_rows == 0
 
 
-@given(st.text(), st.floats(0.01, 0.98))
-def test_a_group_stays_in_its_split_while_the_share_grows(group: str, share: float) -> None:
-    assert split_of(group, validation_share=share) == split_of(group, validation_share=share)
-    if split_of(group, validation_share=share) == "validation":
-        assert split_of(group, validation_share=share + 0.01) == "validation"
-
-
-def test_the_share_is_about_right() -> None:
-    splits = [split_of(f"cell {number}", validation_share=0.2) for number in range(2000)]
-    assert 0.17 < splits.count("validation") / len(splits) < 0.23
+def test_a_hundred_thousand_items_against_ten_thousand_cases_take_seconds() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 2**64, 110_000, dtype=np.uint64)
+    values[100_000:101_000] = values[:1_000] ^ np.uint64(0b101)
+    vectors = rng.normal(size=(110_000, 16))
+    vectors[100_000:101_000] = vectors[:1_000]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    names = [f"{place:06}" for place in range(110_000)]
+    table = pa.table(
+        {
+            "item_id": names,
+            "group": names,
+            "probe_phash": [f"{value:016x}" for value in values.tolist()],
+            "probe_embedding": pa.array(list(vectors.astype(np.float32)), pa.list_(pa.float32())),
+        }
+    )
+    started = time.perf_counter()
+    found = leaks(table.slice(0, 100_000), table.slice(100_000), Nearness(4, 0.99))
+    seconds = time.perf_counter() - started
+    assert found["item_id"].to_pylist() == names[:1_000]
+    assert found["case_id"].to_pylist() == names[100_000:101_000]
+    assert seconds < 15
