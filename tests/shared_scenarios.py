@@ -166,11 +166,11 @@ SCENARIOS: dict[str, Expected] = {
         left_out="labels of three people: JSON of {series: [timestamps]}, one file a person",
     ),
     "tcpd_changepoints": Expected(
-        "time_series",
+        "tabular",
         {"name": "files", "files": "datasets/*.json", "pattern": r"datasets/(?P<group>[^/]+)/"},
         samples=22,
         groups=22,
-        left_out="change points of eight people: JSON of {series: {annotator: [index]}}",
+        left_out="change points of eight people, in JSON of {series: {annotator: [index]}}; series stay JSON",
     ),
     "fsdd_spoken_digits": Expected(
         "audio",

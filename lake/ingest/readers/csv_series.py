@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from lake.errors import DeliveryError
-from lake.ingest.readers.paths import Pattern, Told, is_document, matches, moment, wanted
+from lake.ingest.readers.paths import Pattern, Told, is_document, matches, moment, only, wanted
 from lake.ingest.readers.rows import CSV_ENDINGS, Row, bare_path, open_table, plain_ending, rows_of
 from lake.ingest.readers.says import Known, Says
 from lake.ingest.reading import Beside, Column, Fault, Part, Read, ReaderSpec, Sample, Source, Unread, inline, medium
@@ -45,9 +45,9 @@ class CsvSeries:
 
     def recognises(self, source: Source) -> bool:
         """Tables and documents alone, all with a column of time and numbers beside it."""
-        parts = [file.path for file in source.files() if not is_document(file.path)]
-        tables = wanted(source.files(), None, _ENDINGS)
-        return bool(parts) and tables == parts and all(self._is_series(source, path) for path in tables[:_MANY])
+        if not only(source.files(), _ENDINGS):
+            return False
+        return all(self._is_series(source, path) for path in wanted(source.files(), None, _ENDINGS)[:_MANY])
 
     def read(self, source: Source) -> Iterator[Read]:
         tables = wanted(source.files(), self._spec.files, _ENDINGS)

@@ -71,8 +71,8 @@ class _Table:
         try:
             self._file: Any = pq.ParquetFile(handle)
             schema = self._file.schema_arrow
-        except (pa.ArrowException, OSError) as error:
-            raise DeliveryError(
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise DeliveryError(  # a name in it that is no UTF-8 is a ValueError
                 f"{source.url}/{path} is no Parquet: {str(error).partition(chr(10))[0]}",
                 remedy="deliver it again whole",
             ) from error
@@ -95,7 +95,7 @@ class _Table:
             try:
                 names = self._plain + [f"{one}.path" for one in self.media]
                 rows = self._file.read_row_group(group, columns=names).to_pylist()
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, ValueError) as error:
                 yield Unread(f"{self._path}#{line + 1}", "unreadable", str(error).partition("\n")[0])
                 continue
             for at, row in enumerate(rows):
@@ -137,7 +137,7 @@ class _Table:
         if held.number != group:
             try:
                 column = self._file.read_row_group(group, columns=[f"{name}.bytes"])[name]
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, ValueError) as error:
                 raise Damaged(f"{self._path}: {error}", remedy="deliver it again whole") from error
             held.number, held.values = group, column.combine_chunks()
         value = held.values[at].as_py()

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lake.answers import Box, Solid, is_finite, shapes_text
-from lake.ingest.readers.paths import is_document
+from lake.ingest.readers.paths import folder_names, is_document
 from lake.ingest.reading import Beside, Fault, Read, ReaderSpec, Said, Sample, Source, medium
 
 _MAX_BYTES = 10_000_000
@@ -31,7 +31,7 @@ class Kitti:
         del spec
 
     def recognises(self, source: Source) -> bool:
-        return {"velodyne", "image_2"} <= {PurePosixPath(file.path).parent.name for file in source.files()}
+        return {"velodyne", "image_2"} <= folder_names(source.files())
 
     def read(self, source: Source) -> Iterator[Read]:
         frames: dict[tuple[str, str], dict[str, str]] = {}

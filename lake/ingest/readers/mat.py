@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lake.answers import number_text
-from lake.ingest.readers.paths import Pattern, is_document, matches, wanted
+from lake.ingest.readers.paths import Pattern, is_document, matches, only, wanted
 from lake.ingest.reading import Beside, Fault, Part, Read, ReaderSpec, Said, Sample, Source, Unread, inline
 
 _MAX_BYTES = 2**30  # of a file, and of what it unpacks to
@@ -36,8 +36,7 @@ class Mat:
         self._pattern = Pattern(spec)
 
     def recognises(self, source: Source) -> bool:
-        parts = [file.path for file in source.files() if not is_document(file.path)]
-        return bool(parts) and all(path.lower().endswith(".mat") for path in parts)
+        return only(source.files(), (".mat",))
 
     def read(self, source: Source) -> Iterator[Read]:
         found = wanted(source.files(), self._spec.files, (".mat",))

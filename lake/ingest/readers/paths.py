@@ -29,6 +29,28 @@ def matches(path: str, glob: str) -> bool:
     return fnmatchcase(path, glob)
 
 
+def folders(files: Sequence[File]) -> set[str]:
+    """The folders that files lie in, as paths."""
+    return {file.path.rpartition("/")[0] for file in files}
+
+
+def folder_names(files: Sequence[File]) -> set[str]:
+    """The names of the folders that files lie in."""
+    return {folder.rpartition("/")[2] for folder in folders(files)}
+
+
+def only(files: Sequence[File], endings: tuple[str, ...]) -> bool:
+    """Whether there are files of some endings, and beside them documents alone."""
+    found = False
+    for file in files:
+        if is_document(file.path):
+            continue
+        if not file.path.lower().endswith(endings) or file.path in TABLES:
+            return False
+        found = True
+    return found
+
+
 def wanted(files: Sequence[File], glob: str | None, endings: tuple[str, ...]) -> list[str]:
     """The paths that a reader is to read: those of the glob, else those of its endings that are no documents."""
     if glob is not None:

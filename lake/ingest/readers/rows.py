@@ -167,17 +167,25 @@ def _cells(source: Source, path: str, spec: ReaderSpec) -> Iterator[tuple[int, l
             if text or delimiter == "":
                 yield line, text.split(delimiter) if delimiter else [text]
         return
-    csv.field_size_limit(_MAX_CELL)
     with open_text(source, path) as file:
         reader = csv.reader(_bounded(file), delimiter=delimiter, strict=True)
         try:
-            for values in reader:
+            while (values := _next(reader)) is not None:
                 if values:
                     yield reader.line_num, values
         except csv.Error as error:
             raise ValueError(
                 f"line {reader.line_num} is no CSV: {error}; `quoted: false` if quotes are text"
             ) from error
+
+
+def _next(reader: Iterator[list[str]]) -> list[str] | None:
+    """The next row, whose cells may be long texts: the limit is the whole process's, so it is put back at once."""
+    before = csv.field_size_limit(_MAX_CELL)
+    try:
+        return next(reader, None)
+    finally:
+        csv.field_size_limit(before)
 
 
 def _delimiter(source: Source, path: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lake.errors import DeliveryError
 from lake.ingest.readers.gold import Gold, Lines
-from lake.ingest.readers.paths import Pattern, Told, is_document, matches, wanted
+from lake.ingest.readers.paths import Pattern, Told, is_document, matches, only, wanted
 from lake.ingest.readers.rows import ENDINGS, JSON_ENDINGS, YAML_ENDINGS, Row, rows_of
 from lake.ingest.readers.says import Known, Says
 from lake.ingest.reading import Beside, Column, Fault, Read, ReaderSpec, Sample, Source, Unread, inline
@@ -44,8 +44,7 @@ class Table:
 
     def recognises(self, source: Source) -> bool:
         """Tables and documents alone."""
-        parts = [file.path for file in source.files() if not is_document(file.path)]
-        return bool(parts) and wanted(source.files(), None, ENDINGS) == parts
+        return only(source.files(), ENDINGS)
 
     def read(self, source: Source) -> Iterator[Read]:
         beside = {self._spec.gold, self._spec.matrix, self._spec.classes} - {None, (), ""}

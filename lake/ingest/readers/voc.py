@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
 from lake.answers import Box
-from lake.ingest.readers.paths import is_document
+from lake.ingest.readers.paths import folder_names, is_document
 from lake.ingest.readers.pictures import Drawn, said, sound
 from lake.ingest.reading import Beside, Fault, Read, ReaderSpec, Sample, Source, medium
 
@@ -26,8 +26,7 @@ class Voc:
         del spec
 
     def recognises(self, source: Source) -> bool:
-        folders = {PurePosixPath(file.path).parent.name for file in source.files()}
-        return {"JPEGImages", "Annotations"} <= folders
+        return {"JPEGImages", "Annotations"} <= folder_names(source.files())
 
     def read(self, source: Source) -> Iterator[Read]:
         xml = {_stem(file.path): file.path for file in source.files() if file.path.lower().endswith(".xml")}

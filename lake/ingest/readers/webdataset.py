@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from lake.errors import DeliveryError
-from lake.ingest.readers.paths import is_document
+from lake.ingest.readers.paths import is_document, only
 from lake.ingest.readers.says import classes_of, named
 from lake.ingest.reading import Beside, Fault, Part, Read, ReaderSpec, Said, Sample, Source, Unread
 from lake.ingest.sources.onefile import InnerFile
@@ -34,9 +34,7 @@ class WebDataset:
 
     def recognises(self, source: Source) -> bool:
         """Shards and documents alone, or a shard itself: its members stand sample by sample, with answers."""
-        paths = [file.path for file in source.files() if not is_document(file.path)]
-        shards = [path for path in paths if path.lower().endswith(_SHARDS)]
-        return (bool(shards) and shards == paths) or any(path.endswith(".cls") for path in paths)
+        return only(source.files(), _SHARDS) or any(file.path.endswith(".cls") for file in source.files())
 
     def read(self, source: Source) -> Iterator[Read]:
         classes = classes_of(self._spec, source)

@@ -11,7 +11,7 @@ from typing import Any
 
 from lake.answers import Box
 from lake.errors import DeliveryError
-from lake.ingest.readers.paths import is_document
+from lake.ingest.readers.paths import folders, is_document
 from lake.ingest.readers.pictures import ENDINGS, Drawn, said, sound
 from lake.ingest.readers.plain_yaml import load
 from lake.ingest.readers.says import classes_of
@@ -32,8 +32,8 @@ class Yolo:
         self._spec = spec
 
     def recognises(self, source: Source) -> bool:
-        folders = {part for file in source.files() for part in PurePosixPath(file.path).parts[:-1]}
-        return {"images", "labels"} <= folders and _class_file(source) is not None
+        names = {name for folder in folders(source.files()) for name in folder.split("/")}
+        return {"images", "labels"} <= names and _class_file(source) is not None
 
     def read(self, source: Source) -> Iterator[Read]:
         names = self._names(source)

@@ -1,5 +1,6 @@
 """Tables whose rows are the samples."""
 
+import csv
 import gzip
 import io
 import json
@@ -216,3 +217,10 @@ def test_a_reader_refuses_keys_that_it_does_not_know_and_names_those_that_it_doe
         see_files(tmp_path, {"t.csv": "text\none\n"}, name="table", media="text")
     with pytest.raises(SpecError, match=r"there is no reader 'excel'\n.*csv_series, files"):
         see(tmp_path, name="excel")
+
+
+def test_a_long_text_is_one_cell_and_other_tables_keep_their_limit(tmp_path: Path) -> None:
+    before = csv.field_size_limit()
+    seen = see_files(tmp_path, {"t.csv": "text,label\n" + "长" * 200_000 + ",x\n"})
+    assert [len(one[0]) for one in seen.data().values()] == [600_000]
+    assert csv.field_size_limit() == before
