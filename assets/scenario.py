@@ -27,13 +27,14 @@ from training.spec import TrainingSpec
 
 S = TypeVar("S", bound=Spec)
 BUILT_IN = Path(__file__).parent / "scenarios"
+NAME_PATTERN = r"^[a-z][a-z0-9_-]{2,39}$"
 FILES = ("scenario.yaml", "label_config.xml", "guideline.md", "suite.yaml")
 
 
 class ScenarioSpec(Spec):
     """What scenario.yaml holds."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{2,39}$", description="also the name of its dataset and model")
+    name: str = Field(pattern=NAME_PATTERN, description="also the name of its dataset and model")
     title: str
     owner: str = Field(description="who answers for it, a team or an e-mail address")
     modality: Modality
