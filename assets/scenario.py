@@ -39,6 +39,7 @@ REQUIRED_LIMITS = {  # beside max_bytes and max_pixels
 }
 _TAGS = {"image": "Image", "text": "Text"}  # how Label Studio shows what can be labeled here
 BUILT_IN = Path(__file__).parent / "scenarios"
+NAME_PATTERN = r"^[a-z][a-z0-9_-]{2,39}$"
 FILES = ("scenario.yaml", "label_config.xml", "guideline.md", "suite.yaml")
 NAME_PATTERN = r"^[a-z][a-z0-9_-]{2,39}$"
 SECTIONS = ("labeling", "quality", "training")  # all of them, or none

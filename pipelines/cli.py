@@ -169,9 +169,8 @@ def run(
     from pipelines.runner import advance
 
     found, ports = _scenario(scenario), open_ports(settings)
-    rows = sorted(
-        ports.lake.state.batches(found.name), key=lambda row: row.purpose != "trial"
-    )  # others are tried on them
+    # trial cases first: models of the other batches are tried on them
+    rows = sorted(ports.lake.state.batches(found.name), key=lambda row: row.purpose != "trial")
     names = [row.batch for row in rows]
     if batch is not None:
         names = [ports.lake.state.batch(found.name, batch).batch]
@@ -182,7 +181,8 @@ def run(
             statuses.append(advance(settings, found, ports, name, quiet))
         except TrialbaseError as error:  # one batch in trouble does not hold up the others
             errors.append((name, error))
-    _print_statuses(statuses, as_json) if statuses or not errors else None
+    if statuses or not errors:
+        _print_statuses(statuses, as_json)
     for name, told in errors[:-1]:
         print(f"error: batch {name}: {told}", file=sys.stderr)
     if errors:

@@ -90,7 +90,8 @@ def materialise_selection(settings: Settings, selection: str, partition: str | N
     if not keys:
         raise NotFound(f"{selection!r} selects no assets", remedy="`dg list defs` shows all of them")
     with open_instance(settings) as instance:
-        _check_partition(job.asset_layer.asset_graph, keys, partition, instance)
+        for key in keys:
+            _check_batch(key, job.asset_layer.asset_graph.get(key).partitions_def, partition, instance)
         result = job.execute_in_process(
             asset_selection=list(keys),
             partition_key=partition,
@@ -102,23 +103,19 @@ def materialise_selection(settings: Settings, selection: str, partition: str | N
     return len(keys)
 
 
-def _check_partition(
-    graph: "BaseAssetGraph[Any]", keys: "Iterable[dg.AssetKey]", partition: str | None, instance: "dg.DagsterInstance"
+def _check_batch(
+    key: "dg.AssetKey", known: "dg.PartitionsDefinition | None", batch: str | None, instance: "dg.DagsterInstance"
 ) -> None:
-    """Raises NotFound for a batch that is missing, or that Dagster does not know."""
-    for key in keys:
-        partitions = graph.get(key).partitions_def
-        if partitions is None:
-            continue
-        if partition is None:
-            raise NotFound(
-                f"{key.to_user_string()} is made for one batch at a time",
-                remedy="give --batch; `trialbase status` names them",
-            )
-        if not partitions.has_partition_key(partition, dynamic_partitions_store=instance):
-            raise NotFound(
-                f"{key.to_user_string()} has no batch {partition}", remedy="`trialbase status` names the batches"
-            )
+    """Raises NotFound for an asset made batch by batch without a batch, or with one that Dagster does not know."""
+    if known is None:
+        return
+    name = key.to_user_string()
+    if batch is None:
+        raise NotFound(
+            f"{name} is made for one batch at a time", remedy="give --batch; `trialbase status` names the batches"
+        )
+    if batch not in known.get_partition_keys(dynamic_partitions_store=instance):
+        raise NotFound(f"{name} has no batch {batch}", remedy="`trialbase status` names the batches")
 
 
 def load_definitions(settings: Settings) -> "dg.Definitions":

@@ -55,6 +55,8 @@ def test_status_says_what_to_type_next(tmp_path: Path, delivery: Path) -> None:
         (["run"], "nothing to run"),
         (["run", "digits", "--batch", "b"], "has no batch b"),
         (["run", "--select", "key:nothing"], "selects no assets"),
+        (["run", "--select", 'key:"digits/labels"'], "one batch at a time"),
+        (["run", "--select", 'key:"digits/labels"', "--batch", "b"], "has no batch b"),
         (["sign", "digits", "b", "--as", "me"], "say one thing"),
         (["sign", "digits", "b", "--as", "me", "--approve"], "has no batch b"),
         (["report", "digits", "b"], "has no batch b"),
