@@ -3,9 +3,9 @@
 import importlib
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lake.blobs import replace_text
 from lake.errors import NotFound, SettingsError, TrialbaseError
@@ -13,7 +13,6 @@ from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     import dagster as dg
-    from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
     from assets.scenario import Scenario
 

@@ -72,8 +72,6 @@ def test_status_says_what_to_type_next(tmp_path: Path, delivery: Path) -> None:
         (["scenario", "new", "defects", "--classes", "one"], "fewer than two"),
         (["scenario", "new", "Defects"], "cannot be the name of a scenario"),
         (["scenario", "new", "clips", "--modality", "video"], "cannot be labeled yet"),
-        (["run", "--select", "key:\"digits/labels\""], "one batch at a time"),
-        (["run", "--select", "key:\"digits/labels\"", "--batch", "b"], "has no batch b"),
         (["quarantine", "digits", "b"], "has no batch b"),
         (["ledger", "--by", "moon"], "--by moon is unknown"),
         (["up", "--only", "coffee"], "there is no service 'coffee'"),
