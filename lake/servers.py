@@ -139,7 +139,9 @@ class LocalServer:
         return next((one for one in leaders if one and one.folder == folder), None)
 
     def _answers(self, found: _Mark) -> bool:
-        return self._health is None or _healthy(f"http://127.0.0.1:{found.port}{self._health}")
+        if self._health is None:  # it is there as soon as others can find it
+            return _mark(found.pid) is not None
+        return _healthy(f"http://127.0.0.1:{found.port}{self._health}")
 
     def _spawn(self, lock: int) -> _Mark:
         self._clear()  # what a killed server left behind
