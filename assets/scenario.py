@@ -41,7 +41,6 @@ _TAGS = {"image": "Image", "text": "Text"}  # how Label Studio shows what can be
 BUILT_IN = Path(__file__).parent / "scenarios"
 NAME_PATTERN = r"^[a-z][a-z0-9_-]{2,39}$"
 FILES = ("scenario.yaml", "label_config.xml", "guideline.md", "suite.yaml")
-NAME_PATTERN = r"^[a-z][a-z0-9_-]{2,39}$"
 SECTIONS = ("labeling", "quality", "training")  # all of them, or none
 
 
