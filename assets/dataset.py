@@ -17,8 +17,9 @@ from lake.versions import Contents
 from quality.checks import CheckResult, StageFacts
 from quality.duplicates import Nearness
 from quality.expectations import validate
-from quality.gate import GateReport, demand
+from quality.gate import GateReport
 from quality.leakage import leaks
+from quality.signoff import demand
 
 
 def run(work: Work) -> Report:

@@ -1,15 +1,14 @@
-"""The gate before a dataset version: the checks' verdict, and the rule that nothing passes without a signature."""
+"""The gate before a dataset version: what the checks of a batch say together."""
 
 import dataclasses
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from lake.errors import GateError, LakeError, NotReady
+from lake.errors import LakeError, NotReady
 from lake.ids import key
-from lake.records import GateVerdict, SignOff
+from lake.records import GateVerdict
 from quality.checks import STAGES, CheckResult
-from quality.signoff import check_signature
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,35 +64,6 @@ def from_json(text: str) -> GateReport:
     return report
 
 
-def demand(report: GateReport, signoff: SignOff | None, roles: Collection[str]) -> None:
-    """Return when the batch may become a dataset version; called wherever a gate stands.
-
-    Raises GateError when the checks or the steward say no or the signature is not valid, NotReady when
-    nobody has signed yet.
-    """
-    where = f"{report.scenario}/{report.batch}"
-    if report.verdict == "block":
-        raise GateError(
-            f"{where} is blocked: {_names(report.failing)}",
-            remedy="mend the data or the labels that the checks name, then rerun the batch",
-        )
-    command = f"trialbase sign {report.scenario} {report.batch} --as NAME"
-    if signoff is None:
-        way = "--approve" if report.verdict == "pass" else "--waive REASON"
-        found = "passed its checks" if report.verdict == "pass" else f"fell short: {_names(report.failing)}"
-        raise NotReady(
-            f"{where} {found}, and nobody has signed it yet",
-            remedy=f"a {' or '.join(sorted(roles))} reads the report and types `{command} {way}` (or --reject)",
-        )
-    check_signature(report, signoff, roles)
-    if signoff.decision == "reject":
-        because = f": {signoff.reason}" if signoff.reason else ""
-        raise GateError(
-            f"{signoff.by} ({signoff.role}) rejected {where}{because}",
-            remedy="mend what the steward names and rerun the batch, then ask again",
-        )
-
-
 def _verdict(checks: Sequence[CheckResult]) -> GateVerdict:
     failing = {check.severity for check in checks if not check.passed}
     if "block" in failing:
@@ -108,10 +78,6 @@ def _report_hash(scenario: str, batch: str, verdict: GateVerdict, checks: Sequen
 
 def _check(stored: dict[str, Any]) -> CheckResult:
     return CheckResult(**{**stored, "failing_item_ids": tuple(stored["failing_item_ids"])})
-
-
-def _names(checks: Sequence[CheckResult]) -> str:
-    return "; ".join(f"{check.name} ({check.observed}, wanted {check.expected})" for check in checks)
 
 
 def _damaged(how: str) -> LakeError:

@@ -1,16 +1,45 @@
-"""A steward's signature under a gate report. Pure rules; where it is kept is not decided here."""
+"""A steward's signature under a gate report, and the rule that nothing passes without one. Pure rules: where it is
+kept is not decided here.
+"""
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
 
-from lake.errors import GateError
+from lake.errors import GateError, NotReady
 from lake.records import SignOff
+from quality.checks import CheckResult
+from quality.gate import GateReport
 
-if TYPE_CHECKING:
-    from quality.gate import GateReport
+
+def demand(report: GateReport, signoff: SignOff | None, roles: Collection[str]) -> None:
+    """Return when the batch may become a dataset version; called wherever a gate stands.
+
+    Raises GateError when the checks or the steward say no or the signature is not valid, NotReady when
+    nobody has signed yet.
+    """
+    where = f"{report.scenario}/{report.batch}"
+    if report.verdict == "block":
+        raise GateError(
+            f"{where} is blocked: {_names(report.failing)}",
+            remedy="mend the data or the labels that the checks name, then rerun the batch",
+        )
+    command = f"trialbase sign {report.scenario} {report.batch} --as NAME"
+    if signoff is None:
+        way = "--approve" if report.verdict == "pass" else "--waive REASON"
+        found = "passed its checks" if report.verdict == "pass" else f"fell short: {_names(report.failing)}"
+        raise NotReady(
+            f"{where} {found}, and nobody has signed it yet",
+            remedy=f"a {' or '.join(sorted(roles))} reads the report and types `{command} {way}` (or --reject)",
+        )
+    check_signature(report, signoff, roles)
+    if signoff.decision == "reject":
+        because = f": {signoff.reason}" if signoff.reason else ""
+        raise GateError(
+            f"{signoff.by} ({signoff.role}) rejected {where}{because}",
+            remedy="mend what the steward names and rerun the batch, then ask again",
+        )
 
 
-def check_signature(report: "GateReport", signoff: SignOff, roles: Collection[str]) -> None:
+def check_signature(report: GateReport, signoff: SignOff, roles: Collection[str]) -> None:
     """Return when the signature counts for this report, whatever it decides.
 
     Raises GateError for a signature on another report, by nobody or by a role that may not sign, for an
@@ -50,3 +79,7 @@ def check_signature(report: "GateReport", signoff: SignOff, roles: Collection[st
         raise GateError(f"{where} passed all its checks, so there is nothing to waive", remedy=f"{again} --approve`")
     if signoff.decision == "waive" and not signoff.reason.strip():
         raise GateError(f"the waiver of {where} gives no reason", remedy=f"{again} --waive REASON`")
+
+
+def _names(checks: Sequence[CheckResult]) -> str:
+    return "; ".join(f"{check.name} ({check.observed}, wanted {check.expected})" for check in checks)

@@ -46,7 +46,7 @@ def _found(data: bytes, suffix: str, limits: Limits, wanted: Modality | None) ->
     """By the first bytes; what has no mark of its own by its ending."""
     from lake.media.audio import audio_type, inspect_audio, is_mp3_frame
     from lake.media.image import inspect_image
-    from lake.media.numbers import TYPES, UNMARKED, inspect_numbers
+    from lake.media.number_files import TYPES, UNMARKED, inspect_numbers
     from lake.media.video import inspect_video, video_type
 
     if (container := video_type(data)) is not None:

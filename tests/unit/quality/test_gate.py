@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from lake.errors import GateError, LakeError, NotReady
 from lake.records import Decision, GateVerdict, SignOff
 from quality.checks import STAGES, CheckResult
-from quality.gate import GateReport, demand, from_json, judge
+from quality.gate import GateReport, from_json, judge
+from quality.signoff import demand
 from quality.spec import Severity
 
 ROLES = ("data steward", "deputy")
