@@ -27,13 +27,14 @@ from training.spec import TrainingSpec
 
 S = TypeVar("S", bound=Spec)
 BUILT_IN = Path(__file__).parent / "scenarios"
+NAME_PATTERN = r"^[a-z][a-z0-9_-]{2,39}$"
 FILES = ("scenario.yaml", "label_config.xml", "guideline.md", "suite.yaml")
 
 
 class ScenarioSpec(Spec):
     """What scenario.yaml holds."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{2,39}$", description="also the name of its dataset and model")
+    name: str = Field(pattern=NAME_PATTERN, description="also the name of its dataset and model")
     title: str
     owner: str = Field(description="who answers for it, a team or an e-mail address")
     modality: Modality
@@ -137,7 +138,9 @@ def _agrees(scenario: Scenario) -> None:
         raise SpecError(
             f"{where}: name is {spec.name!r}, its folder is {scenario.folder.name!r}", remedy="give both the same name"
         )
-    tag = {"image": "Image", "text": "Text"}[spec.modality]
+    tag = {"image": "Image", "text": "Text"}.get(spec.modality)
+    if tag is None:
+        raise SpecError(f"{where}: modality {spec.modality} cannot be taken in yet", remedy="use image or text")
     if scenario.config.object_tag != tag:
         raise SpecError(
             f"{scenario.folder / 'label_config.xml'} shows <{scenario.config.object_tag}>, modality is {spec.modality}",

@@ -23,7 +23,14 @@ def cases(lake: Lake, scenario: Scenario) -> pa.Table:
     known = dict(zip(answers["item_id"].to_pylist(), answers["answer"].to_pylist(), strict=True))
     expected = [known.get(item_id) for item_id in items["item_id"].to_pylist()]
     keep = pa.array([answer in scenario.classes for answer in expected])
-    return items.append_column("expected", pa.array(expected, pa.string())).filter(keep).sort_by("item_id")
+    found = items.append_column("expected", pa.array(expected, pa.string())).filter(keep).sort_by("item_id")
+    if not found.num_rows:
+        raise NotReady(
+            f"none of the {items.num_rows} trial cases of scenario {scenario.name} has an answer",
+            remedy=f"trialbase ingest {scenario.name} FOLDER --for trial, with the right answers beside the cases in "
+            "answers.csv (file,answer)",
+        )
+    return found
 
 
 def version(scenario: Scenario, found: pa.Table) -> str:

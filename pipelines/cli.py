@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import shlex
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -137,11 +138,24 @@ def run(
     from pipelines.runner import advance
 
     found, ports = _scenario(scenario), open_ports(settings)
-    names = [row.batch for row in ports.lake.state.batches(found.name)]
+    # trial cases first: models of the other batches are tried on them
+    rows = sorted(ports.lake.state.batches(found.name), key=lambda row: row.purpose != "trial")
+    names = [row.batch for row in rows]
     if batch is not None:
         names = [ports.lake.state.batch(found.name, batch).batch]
     quiet: Callable[[str], None] = (lambda _text: None) if as_json else say
-    _print_statuses([advance(settings, found, ports, name, quiet) for name in names], as_json)
+    statuses, errors = [], []
+    for name in names:
+        try:
+            statuses.append(advance(settings, found, ports, name, quiet))
+        except TrialbaseError as error:  # one batch in trouble does not hold up the others
+            errors.append((name, error))
+    if statuses or not errors:
+        _print_statuses(statuses, as_json)
+    for name, told in errors[:-1]:
+        print(f"error: batch {name}: {told}", file=sys.stderr)
+    if errors:
+        raise errors[-1][1]
 
 
 @app.command()
@@ -406,7 +420,7 @@ def _waiting_deliveries(lake: "Lake", scenarios: "Collection[str]") -> "Iterator
     for name in scenarios:
         for folder in sorted(inbox(lake.home, name).glob("[!.]*")):
             if str(folder.resolve()) not in held:
-                yield f"{folder}  (next: trialbase ingest {name} {folder})"
+                yield f"{folder}  (next: trialbase ingest {name} {shlex.quote(str(folder))})"
 
 
 def _versions() -> "DvcVersions":

@@ -1,11 +1,12 @@
 """`trialbase scenario new`: a folder of your own to edit, made of the built-in example."""
 
 import json
+import re
 from pathlib import Path
 from typing import get_args
 from xml.sax.saxutils import quoteattr
 
-from assets.scenario import BUILT_IN, json_schema, load_scenario, suite_json_schema
+from assets.scenario import BUILT_IN, NAME_PATTERN, json_schema, load_scenario, suite_json_schema
 from lake.blobs import replace_text
 from lake.errors import SpecError
 from lake.records import Modality
@@ -17,6 +18,13 @@ def create(folder: Path, modality: str, classes: list[str]) -> Path:
     """Write a scenario that `trialbase scenario check` finds good. Raises SpecError."""
     if modality not in get_args(Modality):
         raise SpecError(f"modality {modality!r} is unknown", remedy=f"use one of {', '.join(get_args(Modality))}")
+    if not re.fullmatch(NAME_PATTERN, folder.name):
+        raise SpecError(
+            f"{folder.name!r} cannot be the name of a scenario",
+            remedy="use 3 to 40 lower-case letters, digits, - and _, beginning with a letter",
+        )
+    if modality not in _SHOWN:
+        raise SpecError(f"modality {modality!r} cannot be labeled yet", remedy=f"use one of {', '.join(_SHOWN)}")
     if len(set(classes)) < 2:
         raise SpecError("fewer than two different classes", remedy="give them as --classes good,bad")
     if folder.exists():

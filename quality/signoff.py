@@ -32,6 +32,8 @@ def check_signature(report: "GateReport", signoff: SignOff, roles: Collection[st
             f"{signoff.by or 'nobody'} signed {where} as {signoff.role!r}, which may not sign",
             remedy=f"let one of these sign: {', '.join(sorted(roles))}",
         )
+    if signoff.decision == "reject" and not signoff.reason.strip():
+        raise GateError(f"the rejection of {where} gives no reason", remedy=f"{again} --reject REASON`")
     if signoff.decision == "reject":
         return
     if report.verdict == "block":

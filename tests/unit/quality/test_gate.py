@@ -173,7 +173,7 @@ def test_no_signature_opens_a_blocked_gate(decision: Decision) -> None:
         ("waivable", "waive", "  ", "gives no reason"),
         ("pass", "waive", "to be sure", "nothing to waive"),
         ("pass", "reject", "pictures of people", "rejected digits/b1: pictures of people"),
-        ("waivable", "reject", "", "rejected digits/b1"),
+        ("waivable", "reject", " ", "gives no reason"),
     ],
 )
 def test_a_decision_that_does_not_fit_is_refused(
