@@ -138,9 +138,7 @@ def _agrees(scenario: Scenario) -> None:
         raise SpecError(
             f"{where}: name is {spec.name!r}, its folder is {scenario.folder.name!r}", remedy="give both the same name"
         )
-    tag = {"image": "Image", "text": "Text"}.get(spec.modality)
-    if tag is None:
-        raise SpecError(f"{where}: modality {spec.modality} cannot be taken in yet", remedy="use image or text")
+    tag = {"image": "Image", "text": "Text"}[spec.modality]
     if scenario.config.object_tag != tag:
         raise SpecError(
             f"{scenario.folder / 'label_config.xml'} shows <{scenario.config.object_tag}>, modality is {spec.modality}",

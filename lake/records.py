@@ -17,7 +17,7 @@ import pyarrow as pa
 if typing.TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Modality = Literal["image", "text", "audio", "video", "time_series", "tabular", "point_cloud"]
+Modality = Literal["image", "text"]
 Reason = Literal["new", "gold", "review", "trial failure"]
 Purpose = Literal["labeling", "trial"]
 Split = Literal["train", "validation"]
@@ -28,24 +28,10 @@ RunState = Literal["submitted", "running", "succeeded", "failed", "lost", "cance
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ItemPart:
-    """A further medium of a sample: a frame's lidar scan, a call's transcript."""
-
-    name: str  # what it is in its sample
-    modality: Modality
-    media_type: str
-    sha256: str
-    size_bytes: int
-    pack: str
-    offset: int
-    length: int
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Item:
-    """One sample as it was delivered; modality to length are those of its main medium."""
+    """One sample as it was delivered."""
 
-    item_id: str  # sha256 of its bytes; of several parts, a hash of their names and sha256
+    item_id: str  # sha256 of its bytes
     modality: Modality
     media_type: str  # IANA, found from the bytes, never from the name
     size_bytes: int
@@ -58,8 +44,6 @@ class Item:
     consent: str
     group: str  # patient, cell, device, speaker; the item itself where nothing is known
     captured_at: dt.datetime | None = None
-    attributes: tuple[str, ...] = ()  # "name=value", sorted: what the delivery says of it beside its label
-    parts: tuple[ItemPart, ...] = ()  # its further media, by name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -266,8 +250,6 @@ def _arrow_type(hint: Any) -> tuple[pa.DataType, bool]:
         return pa.string(), False
     if origin is tuple:
         return pa.list_(_arrow_type(typing.get_args(hint)[0])[0]), False
-    if dataclasses.is_dataclass(hint):
-        return pa.struct(list(schema(typing.cast("type[DataclassInstance]", hint)))), False
     return _ARROW[hint], False
 
 
@@ -292,31 +274,12 @@ def to_table(records: Iterable[Record], record: type[Record]) -> pa.Table:
 
 
 def from_table(table: pa.Table, record: type[Record]) -> Iterator[Record]:
-    """The records of a table that has at least the columns of `schema(record)`.
-
-    A column with a default may be missing: it came later than the table.
-    """
-    late = {field.name for field in dataclasses.fields(record) if field.default is not dataclasses.MISSING}
-    names = [name for name in schema(record).names if name in table.column_names or name not in late]
-    inner = {name: _inner(hint) for name, hint in typing.get_type_hints(record).items()}
-    for row in table.select(names).to_pylist():
-        yield record(**{name: _rich(value, inner[name]) for name, value in row.items()})
-
-
-def _inner(hint: Any) -> "type[DataclassInstance] | None":
-    """The record that a field holds several of."""
-    arguments = typing.get_args(hint)
-    nested = arguments and dataclasses.is_dataclass(arguments[0])
-    return typing.cast("type[DataclassInstance]", arguments[0]) if nested else None
-
-
-def _rich(value: Any, inner: "type[DataclassInstance] | None") -> Any:
-    if not isinstance(value, list):
-        return value
-    return tuple(value) if inner is None else tuple(inner(**one) for one in value)
+    """The records of a table that has at least the columns of `schema(record)`."""
+    shape = schema(record)
+    lists = {name for name in shape.names if pa.types.is_list(shape.field(name).type)}
+    for row in table.select(shape.names).to_pylist():
+        yield record(**{name: tuple(v) if name in lists else v for name, v in row.items()})
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, tuple):
-        return [dataclasses.asdict(one) if dataclasses.is_dataclass(one) else one for one in value]  # type: ignore[arg-type]
-    return value
+    return list(value) if isinstance(value, tuple) else value

@@ -89,6 +89,8 @@ def materialise_selection(settings: Settings, selection: str, partition: str | N
     if not keys:
         raise NotFound(f"{selection!r} selects no assets", remedy="`dg list defs` shows all of them")
     with open_instance(settings) as instance:
+        for key in keys:
+            _check_batch(key, job.asset_layer.asset_graph.get(key).partitions_def, partition, instance)
         result = job.execute_in_process(
             asset_selection=list(keys),
             partition_key=partition,
@@ -98,6 +100,21 @@ def materialise_selection(settings: Settings, selection: str, partition: str | N
         )
     _raise_failure(result)
     return len(keys)
+
+
+def _check_batch(
+    key: "dg.AssetKey", known: "dg.PartitionsDefinition | None", batch: str | None, instance: "dg.DagsterInstance"
+) -> None:
+    """Raises NotFound for an asset made batch by batch without a batch, or with one that Dagster does not know."""
+    if known is None:
+        return
+    name = key.to_user_string()
+    if batch is None:
+        raise NotFound(
+            f"{name} is made for one batch at a time", remedy="give --batch; `trialbase status` names the batches"
+        )
+    if batch not in known.get_partition_keys(dynamic_partitions_store=instance):
+        raise NotFound(f"{name} has no batch {batch}", remedy="`trialbase status` names the batches")
 
 
 def load_definitions(settings: Settings) -> "dg.Definitions":

@@ -23,8 +23,6 @@ def create(folder: Path, modality: str, classes: list[str]) -> Path:
             f"{folder.name!r} cannot be the name of a scenario",
             remedy="use 3 to 40 lower-case letters, digits, - and _, beginning with a letter",
         )
-    if modality not in _SHOWN:
-        raise SpecError(f"modality {modality!r} cannot be labeled yet", remedy=f"use one of {', '.join(_SHOWN)}")
     if len(set(classes)) < 2:
         raise SpecError("fewer than two different classes", remedy="give them as --classes good,bad")
     if folder.exists():

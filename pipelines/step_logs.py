@@ -38,4 +38,5 @@ class StepLogs(LocalComputeLogManager):
         ensure_file(err)
         with redirect_to_file(sys.stdout, out), redirect_to_file(sys.stderr, err):
             yield CapturedLogContext(log_key)
-        touch_file(self.complete_artifact_path(log_key))  # type: ignore[no-untyped-call]  # Dagster's own; says that all is there
+        # says that all is there
+        touch_file(self.complete_artifact_path(log_key))  # type: ignore[no-untyped-call]  # Dagster's own

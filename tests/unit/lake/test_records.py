@@ -39,8 +39,6 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(inner)
     if origin is tuple:
         return st.lists(values(inner[0]), max_size=3).map(tuple)
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return st.builds(hint, **{name: values(one) for name, one in typing.get_type_hints(hint).items()})
     return PLAIN[hint]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lake.errors import NotFound
+from lake.errors import NotFound, SettingsError
 from pipelines.materialise import StageFailed, dagster_home, load_definitions, materialise_selection, open_instance
 from pipelines.settings import Settings
 
@@ -37,7 +37,7 @@ def test_what_selects_nothing_is_refused(settings: Settings) -> None:
 
 
 def test_definitions_that_are_not_there_are_named(settings: Settings) -> None:
-    with pytest.raises(Exception, match="holds no Dagster definitions"):
+    with pytest.raises(SettingsError, match="holds no Dagster definitions"):
         load_definitions(settings.model_copy(update={"definitions": "no.such.module"}))
 
 
