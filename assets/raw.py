@@ -2,8 +2,7 @@
 
 from assets.stage import Report, Work
 from lake.ingest import take
-from lake.media import Media
-from quality.probes import probe_row, probe_schema
+from quality.probes import measure, probe_schema
 
 
 def run(work: Work) -> Report:
@@ -31,8 +30,3 @@ def run(work: Work) -> Report:
     summary |= {f"quarantined: {reason}": count for reason, count in receipt.quarantined.items()}
     summary |= {f"fault: {reason}": count for reason, count in receipt.faults.items()}
     return Report(summary, preview=work.batch.read("items").slice(0, 8))
-
-
-def measure(data: bytes, media: Media) -> tuple[object, ...]:
-    """The probes of one medium, of what decoding it gave."""
-    return probe_row(data, media.modality, media.media_type, media.decoded)

@@ -2,7 +2,8 @@
 
 import importlib.util
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import pyarrow as pa
@@ -72,9 +73,7 @@ def map_rows(
 
     @daft.func.batch(return_dtype=DataType.struct(fields), batch_size=batch_rows)
     def mapped(*series: Any) -> pa.StructArray:
-        rows = [function(*row) for row in zip(*(one.to_pylist() for one in series), strict=True)]
-        arrays = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), out, strict=True)]
-        return pa.StructArray.from_arrays(arrays, fields=list(out))
+        return rows_of(function, out, *(one.to_pylist() for one in series))
 
     index = pa.array(range(table.num_rows), pa.int64())
     frame = daft.from_arrow(table.select(list(columns)).append_column("__row", index))
@@ -85,10 +84,42 @@ def map_rows(
             f"the engine returned {done.num_rows} of {table.num_rows} rows",
             remedy="rerun; if it stays, report it",
         )
-    struct = done["__out"].combine_chunks()
-    struct = struct if isinstance(struct, pa.StructArray) else struct.chunk(0)
+    return appended(table, done["__out"].combine_chunks(), out)
+
+
+def appended(table: pa.Table, found: pa.Array, out: pa.Schema) -> pa.Table:
+    """A table with what was found of its rows, an array of structs, as columns of `out`."""
+    struct = found if isinstance(found, pa.StructArray) else found.chunk(0)
     fresh = [struct.field(name).cast(out.field(name).type) for name in out.names]
     return pa.Table.from_arrays([*table.combine_chunks().columns, *fresh], schema=_joined(table.schema, out))
+
+
+def map_stream(
+    tables: Iterable[pa.Table],
+    columns: Sequence[str],
+    function: Callable[..., tuple[object, ...]],
+    out: pa.Schema,
+) -> Iterator[pa.Table]:
+    """As `map_rows`, for one table after the other: while one is taken, those behind it are worked on.
+
+    Where there are several, the native runner lets processes of their own work, one a core, since work in Python holds
+    up the other threads of its process. A single table is not worth their start. What `tables` raises is raised here.
+    """
+    coming = iter(tables)
+    first = list(islice(coming, 2))
+    if len(first) < 2 or _asked != "native":
+        return (map_rows(one, columns, function, out) for one in chain(first, coming))
+    from lake.engine_stream import streamed
+
+    _start()
+    return streamed(chain(first, coming), columns, function, out)
+
+
+def rows_of(function: Callable[..., tuple[object, ...]], out: pa.Schema, *columns: Sequence[Any]) -> pa.StructArray:
+    """`function(*values of columns)` for every row, as an array of structs with the fields of `out`."""
+    rows = [function(*row) for row in zip(*columns, strict=True)]
+    arrays = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), out, strict=True)]
+    return pa.StructArray.from_arrays(arrays, fields=list(out))
 
 
 def _joined(left: pa.Schema, right: pa.Schema) -> pa.Schema:

@@ -1,5 +1,6 @@
 """Packs: plain uncompressed tar files that any WebDataset reader opens, with random reads by offset."""
 
+import hashlib
 import os
 import re
 import tarfile
@@ -14,7 +15,6 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lake import ids
 from lake.blobs import Blobs, not_written, scratch
 from lake.errors import LakeError
 from lake.media import extension
@@ -22,6 +22,8 @@ from lake.media import extension
 PACK_BYTES = 256 * 2**20
 _OPEN_PACKS = 64
 _NAME_DIGITS = 24
+_EMPTY_HEADER = tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT)
+_MAX_NAME, _MAX_SIZE = 100, 8**11  # of a ustar header's fields
 _PLACES = pa.schema(
     [
         ("item_id", pa.string()),
@@ -132,6 +134,7 @@ class PackWriter:
         self._scratch = ExitStack()
         self._open: tuple[Path, BinaryIO] | None = None
         self._size = 0
+        self._sha256 = hashlib.sha256()
         self._held: list[tuple[str, int, int]] = []
         self.places: dict[str, Place] = {}
 
@@ -152,9 +155,7 @@ class PackWriter:
         LakeError when it cannot be written.
         """
         name = f"{item_id}.{part}" if part else item_id
-        info = tarfile.TarInfo(f"{name}.{extension(media_type)}")
-        info.size = len(data)
-        header = info.tobuf(tarfile.USTAR_FORMAT)
+        header = _header(f"{name}.{extension(media_type)}", len(data))
         self._held.append((name, self._size + len(header), len(data)))
         self._write(header + data + bytes(-len(data) % tarfile.BLOCKSIZE))
         if self._size >= self._limit:
@@ -167,6 +168,7 @@ class PackWriter:
             self._open[1].write(data)
         except OSError as error:
             raise not_written(str(self._beside), error) from error
+        self._sha256.update(data)
         self._size += len(data)
 
     def _finish(self) -> None:
@@ -179,9 +181,24 @@ class PackWriter:
             file.flush()
         except OSError as error:
             raise not_written(str(path), error) from error
-        pack = pack_name(ids.file_id(path))
+        pack = pack_name(self._sha256.hexdigest())
         if not self._blobs.exists(pack_path(pack)):
             self._blobs.put(path, pack_path(pack))
         self.places |= {item: Place(pack, offset, length) for item, offset, length in self._held}
-        self._held, self._open, self._size = [], None, 0
+        self._held, self._open, self._size, self._sha256 = [], None, 0, hashlib.sha256()
         self._scratch.close()
+
+
+def _header(name: str, size: int) -> bytes:
+    """The ustar header of a file, as tarfile writes it: made of one that it wrote, as there are many."""
+    encoded = name.encode()
+    if len(encoded) > _MAX_NAME or size >= _MAX_SIZE:
+        info = tarfile.TarInfo(name)
+        info.size = size
+        return info.tobuf(tarfile.USTAR_FORMAT)
+    head = bytearray(_EMPTY_HEADER)
+    head[: len(encoded)] = encoded
+    head[124:136] = b"%011o\0" % size
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head)

@@ -1,7 +1,7 @@
 """Taking a batch of deliveries into the lake: every byte is looked at once, a pack's worth at a time."""
 
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,7 +13,6 @@ from lake.answers import kind_of
 from lake.errors import DeliveryError
 from lake.ingest import segments
 from lake.ingest.beside import ORDER, Order
-from lake.ingest.examine import Examination, Measure
 from lake.ingest.readers import reader_for
 from lake.ingest.reading import Beside, Damaged, Fault, Part, Sample, Source, Unread
 from lake.ingest.register import digest, orders_of
@@ -21,6 +20,7 @@ from lake.ingest.segments import Segment
 from lake.ingest.sources import open_source
 from lake.ingest.spec import SourceSpec
 from lake.media import Limits, Media
+from lake.media.examine import Examination, Measure
 from lake.packs import PACK_BYTES, PackWriter, Place
 from lake.records import Annotation, Item, ItemPart, Modality, Quarantined, to_table
 from lake.state import BatchRow
@@ -38,7 +38,7 @@ REASONS = (
     "incomplete",
 )
 CHUNK_BYTES = 64 * 2**20  # what the engine is given at once
-CHUNK_ROWS = 4096
+CHUNK_ROWS = 2048
 SEGMENT_ROWS = 50_000
 INGEST_TIMEOUT_S = 24 * 3600.0
 _ORDERS = pa.schema([("item_id", pa.string()), ("reason", pa.string()), ("why", pa.string()), ("weight", pa.float64())])
@@ -164,8 +164,8 @@ class _Intake:
         for one in done:
             self._known.update(one.tables["items"]["item_id"].to_pylist())
         reads = done[-1].reads if done else 0
-        chunks = self._chunks(islice(self._reads(sources), reads, None))
-        while (segment := self._segment(chunks, reads)) is not None:
+        examined = self._examined(self._chunks(islice(self._reads(sources), reads, None)))
+        while (segment := self._segment(examined, reads)) is not None:
             reads = segment.reads
             segments.keep(self._folder, len(done), segment)
             done.append(segment)
@@ -219,13 +219,13 @@ class _Intake:
 
     # --- a segment
 
-    def _segment(self, chunks: Iterator[list[_Loaded]], reads: int) -> Segment | None:
+    def _segment(self, examined: Iterator[tuple[list[_Loaded], pa.Table]], reads: int) -> Segment | None:
         """The next pack's worth; None when there is nothing more."""
         rows = _Rows()
         with PackWriter(self._lake.blobs, limit_bytes=sys.maxsize) as packs:
-            for chunk in chunks:
+            for chunk, found in examined:
                 reads += len(chunk)
-                self._settle(chunk, rows, packs)
+                self._settle(chunk, found, rows, packs)
                 if rows.num_bytes >= PACK_BYTES or len(rows.kept) + len(rows.refused) >= SEGMENT_ROWS:
                     break
             else:
@@ -233,9 +233,8 @@ class _Intake:
                     return None
         return Segment(reads, self._tables(rows, packs.places))
 
-    def _settle(self, chunk: Sequence[_Loaded], rows: _Rows, packs: PackWriter) -> None:
-        """Have a chunk examined, and decide on each of its reads."""
-        found = self._examined(chunk)
+    def _settle(self, chunk: Sequence[_Loaded], found: pa.Table, rows: _Rows, packs: PackWriter) -> None:
+        """Decide on each read of a chunk, by what was found of its media."""
         facts = found.select(["sha256", "media_type", "modality", "size_bytes", "reason", "detail"]).to_pylist()
         mains: list[int] = []
         at = 0
@@ -258,22 +257,18 @@ class _Intake:
             rows.probes.append(probes.add_column(0, "item_id", pa.array(new, pa.string())))
         self._tell(chunk)
 
-    def _examined(self, chunk: Sequence[_Loaded]) -> pa.Table:
-        pairs = [
-            (part, data, number == 0)
-            for one in chunk
-            if isinstance(one.read, Sample)
-            for number, (part, data) in enumerate(zip(one.read.parts, one.data, strict=True))
-        ]
-        table = pa.table(
-            {
-                "data": pa.array([data for _, data, _ in pairs], pa.large_binary()),
-                "file": pa.array([part.file for part, _, _ in pairs], pa.string()),
-                "main": pa.array([main for _, _, main in pairs], pa.bool_()),
-            }
-        )
-        found = engine.map_rows(table, ["data", "file", "main"], self._examination, self._examination.schema)
-        return found.drop_columns(["data"])
+    def _examined(self, chunks: Iterator[list[_Loaded]]) -> Iterator[tuple[list[_Loaded], pa.Table]]:
+        """Chunks, each with what was found of its media. They are read ahead of those that are settled."""
+        ahead: deque[list[_Loaded]] = deque()
+
+        def tables() -> Iterator[pa.Table]:
+            for chunk in chunks:
+                ahead.append(chunk)
+                yield _media_table(chunk)
+
+        columns = ["data", "file", "main"]
+        for found in engine.map_stream(tables(), columns, self._examination, self._examination.schema):
+            yield ahead.popleft(), found.drop_columns(["data"])
 
     def _whole(self, source: Source, part: Part, data: bytes, fact: dict[str, str | int]) -> dict[str, str | int]:
         """The facts of a medium; of one that was not read to its end, those of the whole file."""
@@ -437,6 +432,23 @@ class _Intake:
         if source.url not in self._identities:
             self._identities[source.url] = source.identity()
         return self._identities[source.url]
+
+
+def _media_table(chunk: Sequence[_Loaded]) -> pa.Table:
+    """The media of a chunk: data, file, and whether it is its sample's main one."""
+    pairs = [
+        (part, data, number == 0)
+        for one in chunk
+        if isinstance(one.read, Sample)
+        for number, (part, data) in enumerate(zip(one.read.parts, one.data, strict=True))
+    ]
+    return pa.table(
+        {
+            "data": pa.array([data for _, data, _ in pairs], pa.large_binary()),
+            "file": pa.array([part.file for part, _, _ in pairs], pa.string()),
+            "main": pa.array([main for _, _, main in pairs], pa.bool_()),
+        }
+    )
 
 
 def _item_id(parts: Sequence[Part], facts: Sequence[dict[str, str | int]]) -> str:

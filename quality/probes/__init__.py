@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from lake.errors import LakeError, SpecError
-from lake.media import Refused, decode_again
+from lake.media import Media, Refused, decode_again
 from lake.text import decode
 
 EMBEDDING_SIZE = 64
@@ -203,6 +203,11 @@ def probe_row(media: bytes, modality: str, media_type: str, decoded: Any = None)
     """`probe` as one row of `probe_schema(modality)`."""
     measured = probe(media, modality, media_type, decoded)
     return tuple(vars(measured).values())
+
+
+def measure(data: bytes, media: Media) -> tuple[object, ...]:
+    """`probe_row` of a medium that was just decoded."""
+    return probe_row(data, media.modality, media.media_type, media.decoded)
 
 
 def probe_schema(modality: str) -> pa.Schema:

@@ -13,6 +13,8 @@ from lake.ingest.reading import File, Unread
 from lake.ingest.sources.guard import is_utf8, readable, shown
 
 _BESIDE = (ANSWERS, ORDER, GROUPS)
+_identities: dict[tuple[str, str, Sequence[Unread]], str] = {}  # of this process, which registers and then takes in
+_KEPT_IDENTITIES = 64
 # never through a link that came later, never waiting for a pipe that came later
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -49,7 +51,16 @@ class FolderSource:
 
     @cached_property
     def _identity(self) -> str:
-        """Of names and bytes; a folder keeps it wherever it lies."""
+        """Of names and bytes; a folder keeps it wherever it lies. Read once while nothing in it changes."""
+        stamps = ids.set_id(f"{name} {size} {changed}" for name, (size, changed) in self._listing[2].items())
+        key = self.url, stamps, self.unread()
+        if key not in _identities:
+            if len(_identities) >= _KEPT_IDENTITIES:
+                _identities.clear()
+            _identities[key] = self._read_identity()
+        return _identities[key]
+
+    def _read_identity(self) -> str:
         digests = {}
         for file in self.files():
             with self.open(file.path) as opened, readable(self.url):

@@ -4,15 +4,21 @@ import datetime as dt
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
 
 import pyarrow as pa
 import pytest
+from daft.pickle import cloudpickle
 
 from lake import engine
 from lake.errors import LakeError, SettingsError
 from tests.unit.lake.samples import ROOT, run_python
+
+# processes of the engine cannot import tests
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[attr-defined]
 
 VALUES: dict[str, tuple[pa.DataType, object]] = {
     "text": (pa.string(), "多模态"),
@@ -41,6 +47,10 @@ def boom(error: Exception, n: int) -> tuple[int]:
     if n == 7:
         raise error
     return (n,)
+
+
+def one_back(value: object) -> tuple[object]:
+    return (value,)
 
 
 DOUBLED = pa.schema([("double", pa.int64())])
@@ -85,6 +95,75 @@ def test_an_error_that_a_person_can_mend_arrives_as_it_was_raised() -> None:
 def test_any_other_error_ends_the_map_too() -> None:
     with pytest.raises(ZeroDivisionError):
         engine.map_rows(numbers(10), ["n"], partial(boom, ZeroDivisionError()), DOUBLED)
+
+
+@pytest.mark.parametrize("sizes", [(), (0,), (5,), (1000, 0, 1, 300), (300,) * 8, (0, 0, 5)])
+def test_tables_that_come_one_after_the_other_keep_their_rows_and_their_order(sizes: tuple[int, ...]) -> None:
+    coming = [
+        pa.table({"n": pa.array([1000 * at + n for n in range(size)], pa.int64())}) for at, size in enumerate(sizes)
+    ]
+    done = list(engine.map_stream(iter(coming), ["n"], double, DOUBLED))
+    assert [one["n"].to_pylist() for one in done] == [one["n"].to_pylist() for one in coming]
+    assert [one["double"].to_pylist() for one in done] == [[2 * n for n in one["n"].to_pylist()] for one in coming]
+    assert {str(one.schema) for one in done} <= {"n: int64\ndouble: int64"}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_every_type_goes_through_a_stream_as_it_is(name: str) -> None:
+    kind, value = VALUES[name]
+    table = pa.table({"a": pa.array([value, None, value], kind)})
+    first, *more = engine.map_stream(iter([table] * 3), ["a"], one_back, pa.schema([("b", kind)]))
+    assert first.schema.field("b").type == kind
+    assert first["b"].to_pylist() == [value, None, value]
+    assert [one.equals(first) for one in more] == [True, True]
+
+
+def test_a_stream_is_read_no_more_than_a_few_tables_ahead() -> None:
+    read = []
+
+    def coming() -> Iterator[pa.Table]:
+        for number in range(30):
+            read.append(number)
+            yield numbers(100)
+
+    for taken, _ in enumerate(engine.map_stream(coming(), ["n"], double, DOUBLED)):
+        time.sleep(0.02)
+        assert len(read) <= taken + 6
+
+
+def test_what_the_tables_of_a_stream_raise_comes_after_those_that_were_there() -> None:
+    def coming() -> Iterator[pa.Table]:
+        yield from [numbers(10)] * 4
+        raise LakeError("the delivery is cut off", remedy="deliver it again")
+
+    stream = engine.map_stream(coming(), ["n"], double, DOUBLED)
+    assert [next(stream).num_rows for _ in range(4)] == [10] * 4
+    with pytest.raises(LakeError, match="the delivery is cut off"):
+        next(stream)
+
+
+def test_an_error_in_a_stream_arrives_as_it_was_raised() -> None:
+    with pytest.raises(LakeError, match="no such pack"):
+        list(
+            engine.map_stream(
+                iter([numbers(10)] * 3), ["n"], partial(boom, LakeError("no such pack", remedy="x")), DOUBLED
+            )
+        )
+
+
+def test_a_stream_that_nobody_reads_to_its_end_holds_nothing_up() -> None:
+    code = """
+from lake import engine
+import pyarrow as pa
+from lake.ids import key
+numbers = pa.table({"n": ["a"] * 100})
+HASHED = pa.schema([("c", pa.string())])
+def first(n): return (key(n)[0],)
+stream = engine.map_stream(iter([numbers] * 50), ["n"], first, HASHED)
+print(next(stream).num_rows)
+"""
+    out, problems = run_python(code).communicate(timeout=60)
+    assert (out.strip(), problems) == ("100", "")
 
 
 def test_an_unknown_engine_is_a_wrong_setting() -> None:

@@ -15,6 +15,7 @@ from lake.errors import DeliveryError, NotFound
 from lake.ingest import REASONS, Receipt, SourceSpec, register, take
 from lake.records import Item, Quarantined
 from lake.store import Lake
+from quality.probes import measure, probe_schema
 from tests.unit.lake.samples import (
     SPEC,
     animation,
@@ -263,8 +264,8 @@ def test_a_file_that_changes_while_it_is_taken_is_said_so_and_nothing_stays(
 ) -> None:
     monkeypatch.setattr(sys.modules[take.__module__], "CHUNK_ROWS", 10)
     tenth = sum(len(png(number)) for number in range(10))
-    folder = deliver(tmp_path / "in", {f"{number:02}.png": png(number) for number in range(20)})
-    batch, victim = register(lake, "s", [folder]), folder / "15.png"
+    folder = deliver(tmp_path / "in", {f"{number:02}.png": png(number) for number in range(80)})
+    batch, victim = register(lake, "s", [folder]), folder / "75.png"
 
     def meddle(done: int, _all: int) -> None:
         if done == tenth:
@@ -272,13 +273,13 @@ def test_a_file_that_changes_while_it_is_taken_is_said_so_and_nothing_stays(
         if done == tenth and change != "vanish":
             victim.mkdir() if change == "become a folder" else victim.write_bytes(png(99))
 
-    with pytest.raises(DeliveryError, match=r"15\.png (cannot be read|changed while it was read)"):
+    with pytest.raises(DeliveryError, match=r"75\.png (cannot be read|changed while it was read)"):
         take(lake, "s", batch, "image", SPEC, progress=meddle)
     assert stored(lake) == {}
     if victim.is_dir():
         victim.rmdir()
-    victim.write_bytes(png(15))
-    assert take(lake, "s", batch, "image", SPEC).items == 20
+    victim.write_bytes(png(75))
+    assert take(lake, "s", batch, "image", SPEC).items == 80
 
 
 def test_progress_counts_every_byte_once(lake: Lake, tmp_path: Path) -> None:
@@ -315,6 +316,19 @@ def test_killed_at_any_moment_and_done_again_it_ends_the_same(tmp_path: Path) ->
         with opened(home) as lake:
             assert ingest(lake, folder) == receipt
             assert stored(lake) == expected  # byte for byte, and nothing beside it
+
+
+def test_processes_find_what_threads_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = deliver(mixed(tmp_path / "in"), {f"more/{number}.png": png(100 + number) for number in range(30)})
+    spec = SPEC.model_copy(update={"licence": "CC0-1.0"})
+    probes = {"measure": measure, "measured": probe_schema("image")}
+    with opened(tmp_path / "threads") as lake:
+        receipt = take(lake, "s", register(lake, "s", [folder]), "image", spec, **probes)
+        expected = stored(lake)
+    monkeypatch.setattr(sys.modules[take.__module__], "CHUNK_ROWS", 5)  # a stream of many chunks
+    with opened(tmp_path / "processes") as lake:
+        assert take(lake, "s", register(lake, "s", [folder]), "image", spec, **probes) == receipt
+        assert stored(lake) == expected
 
 
 AT_ONCE = """
