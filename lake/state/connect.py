@@ -1,5 +1,7 @@
 """Reaching the state database: SQLite or PostgreSQL, migrated when it is opened."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from lake.errors import LakeError
 
 HEAD = "0001"  # the newest migration; a test holds it to Alembic's own answer
 CONNECT_TIMEOUT_S = 10
+LOCK_TIMEOUT_S = 30
 
 
 def open_engine(url: str) -> sa.Engine:
@@ -62,12 +65,12 @@ def _engine(url: str) -> sa.Engine:
         return sa.create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, connect_args={"timeout": 30})
+    engine = sa.create_engine(parsed, connect_args={"timeout": LOCK_TIMEOUT_S})
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy begins transactions itself, see `begin` below
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
 
     @sa.event.listens_for(engine, "begin")
@@ -76,6 +79,19 @@ def _engine(url: str) -> sa.Engine:
         connection.exec_driver_sql(f"BEGIN {mode}")  # immediate: two writers wait instead of failing half way
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait for others here, whatever its timeout: two processes may meet a new database at once."""
+    end = time.monotonic() + LOCK_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+        time.sleep(0.01)
 
 
 def _migrate(connection: sa.Connection) -> None:
