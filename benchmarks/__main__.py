@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import lake_duplicates, lake_versions, loop
+from benchmarks import lake_duplicates, lake_ingest, lake_versions, loop
 from benchmarks.figure import Figure, results_file
 
 BENCHMARKS: dict[str, Callable[[int | None], Iterator[Figure]]] = {
     "demo": loop.demo,
     "ten_steps": loop.ten_steps,
+    "lake_ingest": lake_ingest.ingest,
     "lake_duplicates": lake_duplicates.near_duplicates,
     "lake_commits": lake_versions.commits,
     "lake_million": lake_versions.million,

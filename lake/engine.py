@@ -15,6 +15,8 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("DAFT_PROGRESS_BAR", "0")
 
 
+PART_ROWS = 256  # that a node of a cluster is handed at once
+
 _asked, _running = "native", ""  # of this process, which can have one engine
 
 
@@ -43,7 +45,13 @@ def _start() -> None:
     if _asked == "native":
         daft.set_runner_native()
     else:
-        daft.set_runner_ray(address=_asked)
+        try:
+            daft.set_runner_ray(address=_asked)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise LakeError(
+                f"no Ray cluster answers at {_asked}: {error}",
+                remedy="start it, or correct TRIALBASE_ENGINE: its port is that of Ray's client server (10001)",
+            ) from error
     _running = _asked
 
 
@@ -77,6 +85,8 @@ def map_rows(
 
     index = pa.array(range(table.num_rows), pa.int64())
     frame = daft.from_arrow(table.select(list(columns)).append_column("__row", index))
+    if _running != "native":  # a table of this process is one part, and a part is worked on by one node
+        frame = frame.into_partitions(-(-table.num_rows // PART_ROWS))
     result: Any = mapped(*(daft.col(name) for name in columns))  # an expression, whatever its annotation says
     done = frame.select("__row", result.alias("__out")).to_arrow().sort_by("__row")
     if done.num_rows != table.num_rows:
