@@ -33,6 +33,11 @@ def run(work: Work) -> Report:
     manifest = _manifest(work, confident, batches)
     kept = set(manifest["item_id"].to_pylist())
     labels = [one for one in confident if one.item_id in kept]
+    if not labels:
+        raise NotReady(
+            f"all {len(confident)} labelled items of batch {work.batch_name} are near-duplicates or kin of both splits",
+            remedy="deliver more items of other groups, and run again: splits are by group and by duplicate cluster",
+        )
     checks = _checks(work, manifest)
     if any(blocks(check) for check in checks):
         return Report({"items": manifest.num_rows}, checks=checks)

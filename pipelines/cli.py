@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from lake.errors import SettingsError, TrialbaseError
+from lake.errors import NotFound, SettingsError, TrialbaseError
 from pipelines.dataset_commands import dataset_app, lake_app
 from pipelines.garbage import look_less_for_garbage
 from pipelines.settings import Settings
@@ -86,7 +86,7 @@ def down() -> None:
     """Stop the services of this installation."""
     from pipelines.services import stop_all
 
-    for name in stop_all(Settings.load()):
+    for name in stop_all(Settings.existing()):
         print(f"stopped {name}")
 
 
@@ -135,7 +135,7 @@ def quarantine(
     """Which delivered files did not come in, and why; and what deliveries say that is not sound."""
     from pipelines.ports import open_lake
 
-    found, lake = _scenario(scenario), open_lake(Settings.load())
+    found, lake = _scenario(scenario), open_lake(Settings.existing())
     folder = lake.batch(found.name, lake.state.batch(found.name, batch).batch)
     refused = folder.read("quarantine", ["source", "reason", "detail"]).to_pylist()
     faults = folder.read("faults").to_pylist() if folder.has("faults") else []
@@ -156,7 +156,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Move batches on until they wait for a person; what is done is not done again."""
-    settings = Settings.load()
+    settings = Settings.existing()
     if select is not None:
         from pipelines.materialise import materialise_selection
 
@@ -198,7 +198,7 @@ def status(
     from assets.status import status_of
     from pipelines.ports import load_scenarios, open_ports
 
-    settings = Settings.load()
+    settings = Settings.existing()
     good, wrong = load_scenarios(settings)
     if scenario is not None:
         good, wrong = {scenario: _scenario(scenario)}, {}
@@ -236,7 +236,7 @@ def sign(
     if len(chosen) != 1:
         raise SettingsError("say one thing", remedy="give --approve, --waive REASON or --reject REASON")
     found = _scenario(scenario)
-    work = open_work(Settings.load(), found, batch)
+    work = open_work(Settings.existing(), found, batch)
     work.lake.state.batch(found.name, batch)
     decision, reason = chosen[0]
     signed = put_signature(work, by=by, role=role, decision=decision, reason=reason, report_hash=None)  # type: ignore[arg-type]
@@ -257,7 +257,7 @@ def report(
     from assets.labels import gate_report
     from pipelines.ports import open_work
 
-    work = open_work(Settings.load(), _scenario(scenario), batch)
+    work = open_work(Settings.existing(), _scenario(scenario), batch)
     work.lake.state.batch(work.scenario.name, batch)
     found = gate_report(work)
     if as_json:
@@ -283,7 +283,7 @@ def lineage(
     from lake.lineage import Lineage
     from pipelines.ports import open_ports
 
-    ports = open_ports(Settings.load())
+    ports = open_ports(Settings.existing())
     answers = Lineage(ports.lake, ports.versions)
     asked = [
         (dataset, answers.of_dataset),
@@ -311,7 +311,10 @@ def ledger(
 
     if by not in get_args(By):
         raise SettingsError(f"--by {by} is unknown", remedy=f"use one of {', '.join(get_args(By))}")
-    sums = summary(open_lake(Settings.load()).state.entries(scenario), cast(By, by))
+    lake = open_lake(Settings.existing())
+    if scenario is not None and not lake.state.batches(scenario):
+        raise NotFound(f"no batch of a scenario {scenario!r} is held", remedy="`trialbase status` names the scenarios")
+    sums = summary(lake.state.entries(scenario), cast(By, by))
     if as_json:
         print_json([dataclasses.asdict(one) for one in sums])
         return
@@ -377,7 +380,7 @@ def audit_verify() -> None:
     """Recompute the chain of the audit log; any change in it is found."""
     from pipelines.ports import open_lake
 
-    print(f"{open_lake(Settings.load()).state.verify_audit()} entries, unbroken")
+    print(f"{open_lake(Settings.existing()).state.verify_audit()} entries, unbroken")
 
 
 # --- inside

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lake.errors import SettingsError
+from lake.errors import NotFound, SettingsError
 from pipelines.settings import Settings
 from pipelines.show import Table, print_json, print_table, progress_bar
 
@@ -30,6 +30,11 @@ def dataset_list(
 ) -> None:
     """All dataset versions."""
     versions = _versions().list(scenario)
+    if scenario is not None and not versions:
+        raise NotFound(
+            f"there is no version of {scenario}",
+            remedy="`trialbase dataset list` shows all; a version is made when a batch is signed: `trialbase status`",
+        )
     if as_json:
         print_json([dataclasses.asdict(one) for one in versions])
         return
@@ -37,6 +42,27 @@ def dataset_list(
         (one.tag, one.num_items, one.gate, one.signed_by, one.dataset_hash[:12], one.revision[:10]) for one in versions
     ]
     print_table(Table(("version", "items", "gate", "signed by", "content", "git"), rows))
+
+
+@dataset_app.command("commit")
+def dataset_commit(
+    scenario: Annotated[str, typer.Argument(help="A scenario's name, or the path of its folder.", show_default=False)],
+    batch: Annotated[str | None, typer.Option(help="Only this batch; otherwise all that are signed.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a version of what is signed and in none yet; what is committed is not committed again."""
+    from assets.scenario import open_scenario
+    from pipelines.commit import commit_signed
+    from pipelines.ports import open_ports
+
+    settings = Settings.existing()
+    found = open_scenario(scenario, settings.scenario_folders)
+    made = commit_signed(settings, found, open_ports(settings), batch)
+    if as_json:
+        print_json([dataclasses.asdict(one) for one in made])
+        return
+    for one in made:
+        print(f"{one.tag}: {one.num_items} items, content {one.dataset_hash[:12]}, signed by {one.signed_by}")
 
 
 @dataset_app.command("card")
@@ -102,7 +128,7 @@ def lake_verify(
     from lake.verify import verify
     from pipelines.ports import open_ports
 
-    ports = open_ports(Settings.load())
+    ports = open_ports(Settings.existing())
     with progress_bar("verify", shown=not as_json) as progress:
         verdict = verify(ports.lake, ports.versions, quick=quick, progress=progress)
     if as_json:
@@ -131,7 +157,7 @@ def lake_gc(
     from lake.gc import collect
     from pipelines.ports import open_ports
 
-    ports = open_ports(Settings.load())
+    ports = open_ports(Settings.existing())
     sweep = collect(ports.lake, ports.versions, dry_run=dry_run)
     if as_json:
         print_json(dataclasses.asdict(sweep))
@@ -152,7 +178,7 @@ def lake_gc(
 def _versions() -> "DvcVersions":
     from pipelines.ports import open_ports
 
-    return open_ports(Settings.load()).versions
+    return open_ports(Settings.existing()).versions
 
 
 def _print_diff(found: "Diff", before: str, after: str) -> None:

@@ -15,7 +15,7 @@ from assets.sign import sign
 from assets.stage import Ports, Work
 from labeling.crew import SimulatedAnnotator, answer_through, demo_crew
 from lake import ledger
-from lake.errors import GateError
+from lake.errors import GateError, SettingsError
 from lake.records import Label, Purpose
 from pipelines.demo_data import DemoData, write_deliveries
 from pipelines.ports import open_ports
@@ -74,6 +74,9 @@ def run_demo(home: Path | None, *, keep: bool, json_file: Path | None) -> DemoFi
     begin = time.monotonic()
     place = Path(tempfile.mkdtemp(prefix="trialbase-demo-")) if home is None else home.absolute()
     settings = _settings(place)
+    settings.make_home()
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise SettingsError(f"--json {json_file}: there is no such folder", remedy="make it, or name another file")
     try:
         figures = _demo(settings, begin)
         if keep:

@@ -74,6 +74,7 @@ def ingest(
     settings: Settings, scenario: Scenario, paths: Sequence[str | Path], purpose: Purpose, *, shown: bool = True
 ) -> tuple[str, Report]:
     """Take deliveries in as one batch, and let Dagster know; returns the batch's name and what came in."""
+    settings.make_home()
     with progress_bar("ingest", shown=shown, of_bytes=True) as progress:
         work = Work(open_ports(settings), scenario, "", progress)
         batch = register(work.lake, scenario.name, paths, purpose=purpose, answers=scenario.classes)

@@ -41,6 +41,7 @@ def start_all(
     unknown = [name for name in only or () if name not in SERVERS]
     if unknown:
         raise SettingsError(f"there is no service {unknown[0]!r}", remedy=f"services are {', '.join(SERVERS)}")
+    settings.make_home()
     _make_credentials(settings)
     for name, server_of in SERVERS.items():
         if only and name not in only:
@@ -138,7 +139,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 def _port(settings: Settings, name: str, wanted: int) -> int:
     """The port asked for; where any will do, the one of last time, or a free one."""
-    last = settings.service_url(name)
+    last = None if wanted else settings.service_url(name)
     return wanted or int(last.rpartition(":")[2] if last else free_port())
 
 
@@ -168,6 +169,4 @@ def _keep_login(settings: Settings, server: LocalLabelStudio) -> None:
 
 def _note(settings: Settings, name: str, url: str) -> None:
     """Let every other command of this installation find the service."""
-    path = settings.services_file
-    known = json.loads(path.read_text()) if path.exists() else {}
-    replace_text(path, json.dumps(known | {name: {"url": url}}, indent=2))
+    replace_text(settings.services_file, json.dumps(settings.services() | {name: url}, indent=2))

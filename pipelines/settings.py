@@ -1,14 +1,16 @@
 """Settings: the only reader of the environment."""
 
-import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from lake.errors import SettingsError
+from lake.errors import NotFound, SettingsError
 from pipelines.credentials import Credentials, read_credentials
+
+_SERVICES = TypeAdapter(dict[str, str])
 
 
 class Settings(BaseSettings):
@@ -57,6 +59,29 @@ class Settings(BaseSettings):
         """The home folder as an absolute path."""
         return self.home.expanduser().absolute()
 
+    @classmethod
+    def existing(cls) -> "Settings":
+        """As `load`, of an installation that is there; for what reads. Raises NotFound."""
+        found = cls.load()
+        if not found.root.is_dir():
+            raise NotFound(
+                f"there is no installation at {found.root}",
+                remedy="correct TRIALBASE_HOME; `trialbase ingest SCENARIO FOLDER` or `trialbase up` makes a new one",
+            )
+        return found
+
+    def make_home(self) -> Path:
+        """The home folder, made where it is missing. Raises SettingsError where it cannot be one."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                return self.root
+        except OSError as error:
+            raise SettingsError(
+                f"{self.root} cannot be the home of an installation: {error.strerror}",
+                remedy="set TRIALBASE_HOME (or --home) to a folder that you may write to, on a disk with free space",
+            ) from error
+
     # --- what the running services told about themselves
 
     @property
@@ -69,19 +94,20 @@ class Settings(BaseSettings):
 
     def service_url(self, name: str) -> str | None:
         """Where a local service of this installation was started last; None where it never was."""
-        url = _read(self.services_file).get(name, {}).get("url")
-        return url if isinstance(url, str) else None
+        return self.services().get(name)
+
+    def services(self) -> dict[str, str]:
+        """Addresses of the local services that were started last, by name. Raises SettingsError."""
+        try:
+            return _SERVICES.validate_json(self.services_file.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValidationError) as error:
+            raise SettingsError(
+                f"{self.services_file} is damaged ({type(error).__name__})",
+                remedy="remove it and run `trialbase up` again",
+            ) from error
 
     def credentials(self) -> Credentials:
         """The generated credentials of this installation's services."""
         return read_credentials(self.credentials_file)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise SettingsError(f"{path} is damaged: {error}", remedy="remove it and run `trialbase up` again") from error
-    return found if isinstance(found, dict) else {}
