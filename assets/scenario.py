@@ -15,9 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+import pyarrow as pa
+from pydantic import Field, model_validator
 
+from assets.strict import FILES, checked, read_text, refusal
 from labeling.config import LabelConfig
 from labeling.spec import LabelingSpec
 from lake import ids
@@ -25,10 +26,10 @@ from lake.errors import NotFound, SpecError
 from lake.ingest import SourceSpec
 from lake.records import Modality
 from lake.spec import Spec
+from quality.probes import probe_schema
 from quality.spec import QualitySpec, SuiteSpec
 from training.spec import TrainingSpec
 
-S = TypeVar("S", bound=Spec)
 T = TypeVar("T")
 REQUIRED_LIMITS = {  # beside max_bytes and max_pixels
     "audio": ("max_seconds",),
@@ -40,7 +41,6 @@ REQUIRED_LIMITS = {  # beside max_bytes and max_pixels
 _TAGS = {"image": "Image", "text": "Text"}  # how Label Studio shows what can be labeled here
 BUILT_IN = Path(__file__).parent / "scenarios"
 NAME_PATTERN = r"^[a-z][a-z0-9_-]{2,39}$"
-FILES = ("scenario.yaml", "label_config.xml", "guideline.md", "suite.yaml")
 SECTIONS = ("labeling", "quality", "training")  # all of them, or none
 
 
@@ -131,31 +131,19 @@ class Scenario:
 
 def load_scenario(folder: Path) -> Scenario:
     """Read and check a scenario's folder. Raises SpecError with file, line and key."""
-    spec = _checked(ScenarioSpec, _text(folder / "scenario.yaml"), folder / "scenario.yaml")
+    spec = checked(ScenarioSpec, folder / FILES[0])
     scenario = Scenario(folder, spec)
     if spec.labeled:
         _, config, guideline, suite = (folder / name for name in FILES)
         scenario = Scenario(
             folder,
             spec,
-            guideline=_text(guideline),
-            label_config=LabelConfig.parse(_text(config), where=str(config)),
-            suite_spec=_checked(SuiteSpec, _text(suite), suite),
+            guideline=read_text(guideline),
+            label_config=LabelConfig.parse(read_text(config), where=str(config)),
+            suite_spec=checked(SuiteSpec, suite),
         )
     _agrees(scenario)
     return scenario
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise SpecError(
-            f"{path} is not there",
-            remedy=f"a scenario is a folder with {', '.join(FILES)}; see `trialbase scenario new`",
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path} cannot be read: {error}", remedy="save it as UTF-8 text") from error
 
 
 def find_scenarios(folders: Sequence[Path]) -> dict[str, Path]:
@@ -220,6 +208,11 @@ def _agrees(scenario: Scenario) -> None:
             f"{scenario.folder / 'label_config.xml'} shows <{scenario.config.object_tag}>, modality is {spec.modality}",
             remedy=f"show the item with <{tag}>, or correct modality in scenario.yaml",
         )
+    _probes_known(scenario)
+    if not scenario.guideline.strip():
+        raise SpecError(
+            f"{scenario.folder / 'guideline.md'} is empty", remedy="write what annotators see and what they are asked"
+        )
     if not scenario.training.recipe.startswith(spec.modality):
         raise SpecError(
             f"{where}: training.recipe {scenario.training.recipe!r} does not learn from {spec.modality}",
@@ -237,64 +230,16 @@ def _limits_stated(spec: ScenarioSpec, where: Path) -> None:
             )
 
 
-def _checked(model: type[S], text: str, path: Path) -> S:
-    try:
-        node = yaml.compose(text, Loader=yaml.CSafeLoader)
-        data = yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SpecError(f"{path}:{line}: not YAML: {error.problem}", remedy="correct that line") from error
-    twice = _repeated_key(node)
-    if twice is not None:
-        raise SpecError(f"{path}:{twice[1]}: key {twice[0]} stands twice", remedy="keep one of them")
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise _spec_error(error, node, path) from error
-
-
-def _spec_error(error: ValidationError, node: yaml.Node | None, path: Path) -> SpecError:
-    """The first thing wrong, with its line; the others counted."""
-    problems = error.errors(include_url=False)
-    first = min(problems, key=lambda problem: _line(node, problem["loc"]))
-    key = ".".join(str(part) for part in first["loc"]) or "(the file)"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    remedies = {
-        "missing": f"add {key}: it has no default",
-        "extra_forbidden": "remove it, or correct its spelling; `trialbase scenario schema` lists all keys",
-    }
-    return SpecError(
-        f"{path}:{_line(node, first['loc'])}: {key}: {first['msg']}{more}",
-        remedy=remedies.get(first["type"], "correct the value; `trialbase scenario schema` says what is allowed"),
-    )
-
-
-def _line(node: yaml.Node | None, location: Sequence[str | int]) -> int:
-    """The line of the deepest part of a location that the file holds."""
-    line = 1 if node is None else node.start_mark.line + 1
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            pairs = {key.value: (key, value) for key, value in node.value}
-            if part not in pairs:
-                break
-            line, node = pairs[part][0].start_mark.line + 1, pairs[part][1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line
-
-
-def _repeated_key(node: yaml.Node | None) -> tuple[str, int] | None:
-    """YAML lets the later of two equal keys win in silence; we do not."""
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                return key.value, key.start_mark.line + 1
-            seen.add(key.value)
-        children = [value for _, value in node.value]
-    else:
-        children = node.value if isinstance(node, yaml.SequenceNode) else []
-    return next((found for found in map(_repeated_key, children) if found), None)
+def _probes_known(scenario: Scenario) -> None:
+    """Ranges and slices look at numbers that items of the modality have."""
+    kinds = {field.name: field.type for field in probe_schema(scenario.spec.modality)}
+    numbers = [name for name, kind in kinds.items() if pa.types.is_integer(kind) or pa.types.is_floating(kind)]
+    asked: list[tuple[str, tuple[str | int, ...], str]] = [
+        *(("scenario.yaml", ("quality", "ranges", at, "probe"), one.probe)
+          for at, one in enumerate(scenario.quality.ranges)),
+        *(("suite.yaml", ("slices", at, "by"), one.by) for at, one in enumerate(scenario.suite.slices)),
+    ]  # fmt: skip
+    for file, location, probe in asked:
+        if probe not in (*numbers, "expected"):
+            what = "is no number" if probe in kinds else f"is not measured on {scenario.spec.modality}"
+            raise refusal(scenario.folder / file, location, f"{probe} {what}", f"use one of {', '.join(numbers)}")

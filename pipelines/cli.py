@@ -343,8 +343,13 @@ def scenario_list(as_json: Json = False) -> None:
 @scenario_app.command("check")
 def scenario_check(scenario: ScenarioName) -> None:
     """Read a scenario's files strictly; says file, line and key of what is wrong."""
+    from pipelines.new_scenario import left_over
+
     found = _scenario(scenario)
-    print(f"{found.folder}: good; {len(found.classes)} classes, guideline version {found.guideline_version}")
+    labels = f"{len(found.classes)} classes, guideline version {found.guideline_version}" if found.labeled else ""
+    print(f"{found.folder}: good; {labels or 'it only holds deliveries'}")
+    for where in left_over(found):
+        print(f"still to be said: {where}")
 
 
 @scenario_app.command("new")

@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import get_args
 from xml.sax.saxutils import quoteattr
 
-from assets.scenario import BUILT_IN, NAME_PATTERN, json_schema, load_scenario, suite_json_schema
+from assets.scenario import BUILT_IN, NAME_PATTERN, Scenario, json_schema, load_scenario, suite_json_schema
 from lake.blobs import replace_text
 from lake.errors import SpecError
 from lake.records import Modality
 
+_OWNER = "your-team"
+_LICENCE = "say under which licence the items come"
+_CONSENT = "say on what ground they may be used"
+_WHEN = "say when this is the answer, with an example"
+_SAY = "Say what annotators see and what they are asked."
 _SHOWN = {"image": '<Image name="item" value="$image" zoom="true"/>', "text": '<Text name="item" value="$text"/>'}
 
 
@@ -37,14 +42,27 @@ def create(folder: Path, modality: str, classes: list[str]) -> Path:
     replace_text(folder / "scenario.yaml", _scenario(folder.name, modality, example))
     replace_text(folder / "suite.yaml", _suite(folder.name, example))
     replace_text(folder / "label_config.xml", _config(modality, classes))
-    lines = "\n".join(f"- **{name}**: say when this is the answer, with an example" for name in classes)
-    replace_text(
-        folder / "guideline.md", f"# {folder.name}\n\nSay what annotators see and what they are asked.\n\n{lines}\n"
-    )
+    lines = "\n".join(f"- **{name}**: {_WHEN}" for name in classes)
+    replace_text(folder / "guideline.md", f"# {folder.name}\n\n{_SAY}\n\n{lines}\n")
     replace_text(folder / "scenario.schema.json", json.dumps(json_schema(), indent=1) + "\n")
     replace_text(folder / "suite.schema.json", json.dumps(suite_json_schema(), indent=1) + "\n")
     load_scenario(folder)
     return folder
+
+
+def left_over(scenario: Scenario) -> list[str]:
+    """What still stands in a scenario as `create` wrote it, and somebody has to say."""
+    spec = scenario.spec
+    return [
+        where
+        for where, unsaid in (
+            ("owner", spec.owner == _OWNER),
+            ("source.licence", spec.source.licence == _LICENCE),
+            ("source.consent", spec.source.consent == _CONSENT),
+            ("guideline.md", _SAY in scenario.guideline or f"**: {_WHEN}" in scenario.guideline),
+        )
+        if unsaid
+    ]
 
 
 def _scenario(name: str, modality: str, example: Path) -> str:
@@ -53,7 +71,7 @@ def _scenario(name: str, modality: str, example: Path) -> str:
     replaced = {
         "name: digits": f"name: {name}",
         "title: Handwritten digits": f"title: {name}",
-        "owner: demo@trialbase.example": "owner: your-team",
+        "owner: demo@trialbase.example": f"owner: {_OWNER}",
         "modality: image": f"modality: {modality}",
         "recipe: image_classifier": f"recipe: {modality}_classifier",
     }
@@ -62,9 +80,9 @@ def _scenario(name: str, modality: str, example: Path) -> str:
     lines = []
     for line in text.splitlines():
         if line.lstrip().startswith("licence:"):
-            line = "  licence: say under which licence the items come"
+            line = f"  licence: {_LICENCE}"
         if line.lstrip().startswith("consent:"):
-            line = "  consent: say on what ground they may be used"
+            line = f"  consent: {_CONSENT}"
         if "{probe: " in line and modality == "text":
             continue
         lines.append(line)

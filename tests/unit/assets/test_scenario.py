@@ -51,6 +51,36 @@ def test_a_wrong_value_is_named_with_file_line_and_key(folder: Path, old: str, n
         assert int(number) == line
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "says"),
+    [
+        (
+            "scenario.yaml",
+            "probe_width",
+            "probe_width_cm",
+            "quality.ranges.0.probe: probe_width_cm is not measured on image",
+        ),
+        ("scenario.yaml", "probe_width", "probe_phash", "quality.ranges.0.probe: probe_phash is no number"),
+        ("scenario.yaml", "overlap: 3", "overlap: true", "labeling.overlap: Value error, true is neither a number nor"),
+        ("scenario.yaml", "title: Handwritten digits", "title: yes", "title: Value error, true is neither"),
+        ("suite.yaml", "by: probe_", "by: probe_no_", "slices."),
+    ],
+)
+def test_what_the_modality_does_not_have_is_named_by_its_line(
+    folder: Path, file: str, old: str, new: str, says: str
+) -> None:
+    line = spoil(folder, file, old, new)
+    with pytest.raises(SpecError) as caught:
+        load_scenario(folder)
+    assert f"{file}:{line}: {says}" in str(caught.value)
+
+
+def test_an_empty_guideline_is_said_so(folder: Path) -> None:
+    (folder / "guideline.md").write_text(" \n")
+    with pytest.raises(SpecError, match=r"guideline\.md is empty"):
+        load_scenario(folder)
+
+
 def test_an_unknown_key_is_refused(folder: Path) -> None:
     line = spoil(folder, "scenario.yaml", "freshness_days: 30", "freshness_days: 30\nfreshnes: 4")
     with pytest.raises(SpecError, match=rf"scenario\.yaml:{line + 1}: freshnes: .*\n.*spelling"):

@@ -91,6 +91,8 @@ def test_a_new_scenario_is_good_at_once(tmp_path: Path, modality: str) -> None:
     assert made.returncode == 0, made.stderr
     checked = trialbase(tmp_path, "scenario", "check", "scenarios/parts")
     assert "good; 2 classes" in checked.stdout, checked.stderr
+    unsaid = [line.partition(": ")[2] for line in checked.stdout.splitlines()[1:]]
+    assert unsaid == ["owner", "source.licence", "source.consent", "guideline.md"]
     listed = json.loads(trialbase(tmp_path, "scenario", "list", "--json").stdout)
     assert {"digits", "parts"} <= {one["name"] for one in listed}
     again = trialbase(tmp_path, "scenario", "new", "parts", "--modality", modality)
