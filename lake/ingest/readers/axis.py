@@ -2,17 +2,20 @@
 
 import io
 import itertools
+import json
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, BinaryIO
 
 from lake import ids
+from lake.answers import Segment, Shape
 from lake.errors import DeliveryError
 from lake.ingest.readers.paths import moment
 from lake.ingest.readers.rows import Row, as_text, rows_of
-from lake.ingest.reading import Column, Part, ReaderSpec
+from lake.ingest.reading import Column, Fault, Part, ReaderSpec
 from lake.ingest.sources.onefile import FileSource
 
 _MAX_BYTES = 2**30
@@ -48,17 +51,22 @@ class Axis:
         if self._values is None:
             raise ValueError(f"{text[:80]!r} is no number: `axis` says where the time of the series stands")
         at = _seconds(text)
-        if not self._times or not self._times[0] <= at <= self._times[-1]:
+        if not min(self._times) <= at <= max(self._times):
             raise LookupError(text)
-        return float(bisect(self._times, at) + more)
+        if self._backwards is None:
+            return float(bisect(self._times, at) + more)
+        if at not in self._times:
+            raise ValueError(f"no row stands at it, and the series runs backwards at its row {self._backwards}")
+        return float(self._times.index(at))
 
     @cached_property
     def _times(self) -> list[float]:
-        times = [_seconds(as_text(one) or "") for one in self._values or ()]
-        late = next((at for at, (one, other) in enumerate(itertools.pairwise(times), 2) if other < one), None)
-        if late is not None:
-            raise ValueError(f"the series runs backwards at its row {late}")
-        return times
+        return [_seconds(as_text(one) or "") for one in self._values or ()]
+
+    @cached_property
+    def _backwards(self) -> int | None:
+        """The first row that is earlier than the one before it, as where clocks are set back in autumn."""
+        return next((at for at, (one, other) in enumerate(itertools.pairwise(self._times), 1) if other < one), None)
 
 
 def axis_of(part: Part, column: Column | None, header: bool) -> Axis:
@@ -72,6 +80,54 @@ def axis_of(part: Part, column: Column | None, header: bool) -> Axis:
     if not values:
         raise ValueError(f"{part.file} holds nothing in {column!r}")
     return Axis(values)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A window or a point as a file gives it."""
+
+    label: str
+    start: Any
+    end: Any
+    point: bool
+
+
+def on_axis(axis: Axis, where: str, one: Stretch) -> Shape | Fault:
+    """A stretch of a series, or what is wrong with it; where: it stands."""
+    told, what = f"{one.label} {one.start} to {one.end}", "point" if one.point else "window"
+    try:
+        start, end = (axis.point(one.start),) * 2 if one.point else axis.window(one.start, one.end)
+    except LookupError:
+        return Fault(where, f"{what} outside the series", told)
+    except ValueError as error:
+        return Fault(where, "annotation unreadable", f"{told}: {error}")
+    if end >= start:
+        return Segment(one.label, start, end)
+    turned = axis.point(one.end) < axis.point(one.start)
+    return Fault(where, "window ends before it starts" if turned else "window without a row", told)
+
+
+def on_no_axis(why: str, where: str, one: Stretch) -> Shape | Fault:
+    """What is wrong with a stretch of a series whose axis cannot be read."""
+    return Fault(where, "axis unreadable", f"{one.label} {one.start}: {why}")
+
+
+def listed(value: Any) -> list[Any]:
+    """A list, also one that stands in a cell as JSON, or the one value there is. Raises ValueError, TypeError."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        value = json.loads(value)
+    if value is None or value == "" or isinstance(value, dict):
+        raise TypeError(f"{type(value).__name__} {str(value)[:80]!r} instead of a list")
+    return value if isinstance(value, list) else [value]
+
+
+def ends(one: Any) -> tuple[Any, ...]:
+    """Start, end and perhaps class. Raises ValueError, TypeError, KeyError."""
+    if isinstance(one, dict):
+        return one["start"], one["end"], one.get("label")
+    if not isinstance(one, list) or len(one) not in (2, 3):
+        raise ValueError(f"{str(one)[:80]} is no [start, end] or [start, end, class]")
+    return tuple(one)
 
 
 def _values(source: FileSource, column: Column, header: bool) -> Iterator[Any]:

@@ -1,19 +1,16 @@
 """What files beside the samples say of them, whichever reader makes these: `source.reader.beside`."""
 
-import json
 import re
-import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
-from lake.answers import Segment, Shape, shapes_text
+from lake.answers import Shape, shapes_text
 from lake.errors import DeliveryError
-from lake.ingest.readers.axis import Axis, axis_of
-from lake.ingest.readers.paths import Pattern, Places, Told, matches
+from lake.ingest.readers.axis import Stretch, axis_of, ends, listed, on_axis, on_no_axis
+from lake.ingest.readers.paths import Names, Pattern, Told, matches
 from lake.ingest.readers.pictures import Drawn, size_of, sound
 from lake.ingest.readers.rows import Row, rows_of
 from lake.ingest.readers.says import Known, Says
@@ -22,7 +19,6 @@ from lake.ingest.reading import (
     BesideSpec,
     Column,
     Fault,
-    File,
     Read,
     Reader,
     ReaderSpec,
@@ -36,21 +32,11 @@ _FIELD = re.compile(r"\{([^{}]*)\}")
 _ROWS = {"pattern", "answer", "number", "above", "annotator", "group", "classes", "delimiter", "quoted", "header"}
 
 
-@dataclass(frozen=True)
-class _Stretch:
-    """A window or a point as a file gives it."""
-
-    label: str
-    start: Any
-    end: Any
-    point: bool
-
-
 @dataclass
 class _OfSample:
     """What one entry of `beside` says of a sample: shapes with their places by annotator, and everything else."""
 
-    shapes: dict[str, list[tuple[str, Drawn | _Stretch | Fault]]] = field(default_factory=dict)
+    shapes: dict[str, list[tuple[str, Drawn | Stretch | Fault]]] = field(default_factory=dict)
     known: Known = field(default_factory=Known)
 
 
@@ -72,7 +58,7 @@ class WithLabels:
         entries = [_Entry(one, source) for one in self._spec.beside]
         beside = {path for one in entries for path in one.paths}
         yield from (Beside(path) for path in sorted(beside))
-        names = _Names(one.source for one in self._without(source, beside) if isinstance(one, Sample))
+        names = Names(one.source for one in self._without(source, beside) if isinstance(one, Sample))
         for entry in entries:
             yield from entry.load(names)
         for read in self._without(source, beside):
@@ -96,37 +82,6 @@ def _file_of(read: Read) -> str:
             return read.source.partition("#")[0]
 
 
-class _Names:
-    """Finds a sample by what a file beside calls it: its path or the end of it, with or without the ending."""
-
-    def __init__(self, sources: Iterable[str]) -> None:
-        self._whole = {_composed(one): one for one in sources}
-        counts = Counter(_stem(one) for one in self._whole)
-        self._stems = {_stem(one): one for one in self._whole if counts[_stem(one)] == 1}
-        self._places = Places(File(one, 0) for one in self._whole)
-        self._bare = Places(File(one, 0) for one in self._stems)
-
-    def find(self, name: str, near: str) -> str | None:
-        """The source of the one sample that is called so in the file `near`."""
-        name, near = _composed(name), _composed(near)
-        found = self._places.find(name, near)
-        if found is None:
-            bare = self._bare.find(name, near)
-            found = self._stems[bare] if bare is not None else None
-        return None if found is None else self._whole[found]
-
-
-def _composed(name: str) -> str:
-    """macOS takes the letters of names apart."""
-    return unicodedata.normalize("NFC", name)
-
-
-def _stem(path: str) -> str:
-    """A path without the endings of its file."""
-    folder, slash, name = path.rpartition("/")
-    return folder + slash + (name[:1] + name[1:].partition(".")[0])
-
-
 class _Entry:
     """One entry of `beside`, and what its files say."""
 
@@ -136,6 +91,7 @@ class _Entry:
         self._pattern, self._says = Pattern(self._rows), Says(self._rows, source)
         self._files = [file.path for file in source.files() if matches(file.path, spec.files)]
         self._told: dict[str, _OfSample] = {}
+        self._missing, self._rows_read = self._columns, False  # columns that no row has had so far
         if not self._files:
             raise DeliveryError(
                 f"{source.url} holds no {spec.files}", remedy="correct source.reader.beside, or deliver those files"
@@ -146,7 +102,7 @@ class _Entry:
         """Of all files that it reads."""
         return [*self._files, *([self._spec.classes] if isinstance(self._spec.classes, str) else [])]
 
-    def load(self, names: _Names) -> Iterator[Fault]:
+    def load(self, names: Names) -> Iterator[Fault]:
         """Read all files; what is wrong with them. Raises DeliveryError for a column that a file does not have."""
         for path in self._files:
             told = self._pattern.told(path)
@@ -156,7 +112,7 @@ class _Entry:
             if name is not None and sample is None:
                 yield Fault(path, "sample missing", f"there is no {name[:200]}")
                 continue
-            drawn: list[tuple[str, Drawn | _Stretch | Fault]] | None = None
+            drawn: list[tuple[str, Drawn | Stretch | Fault]] | None = None
             if sample is not None and self._spec.kind and self._spec.annotator is None:
                 drawn = self._of(sample).shapes.setdefault(told.annotator or self._spec.files, [])
             for fault in self._load(path, told, facts, names):
@@ -164,6 +120,11 @@ class _Entry:
                     drawn.append((fault.source, fault))  # it does not say that there is nothing
                 else:
                     yield fault
+        if self._missing and self._rows_read:
+            raise DeliveryError(
+                f"{self._source.url}/{self._spec.files} has no column {min(map(str, self._missing))}",
+                remedy="correct source.reader.beside",
+            )
 
     def said_of(self, sample: Sample, header: bool) -> tuple[list[Fault], Sample]:
         """A sample with what is said of it. header: of the series that it may be."""
@@ -189,13 +150,13 @@ class _Entry:
     def _of(self, sample: str) -> _OfSample:
         return self._told.setdefault(sample, _OfSample())
 
-    def _load(self, path: str, told: Told, facts: Mapping[str, str], names: _Names) -> Iterator[Fault]:
-        missing: set[Column] | None = None
+    def _load(self, path: str, told: Told, facts: Mapping[str, str], names: Names) -> Iterator[Fault]:
         for row in rows_of(self._source, path, self._rows, even=False):
             if isinstance(row, Unread):
                 yield Fault(row.path.replace("#", ":"), "annotation unreadable", row.detail)
                 continue
-            missing = {one for one in (self._columns if missing is None else missing) if not row.has(one)}
+            self._rows_read = True
+            self._missing = {one for one in self._missing if not row.has(one)}
             where, name = f"{path}:{row.line}", self._name(facts, row) or ""
             sample = names.find(name, path)
             if sample is None:
@@ -206,11 +167,6 @@ class _Entry:
                 who = row.text(self._spec.annotator) or told.annotator or self._spec.files
                 drawn = self._of(sample).shapes.setdefault(who, [])
                 drawn += [(where, one) for one in self._drawn(row, where)]
-        if missing:
-            raise DeliveryError(
-                f"{self._source.url}/{path} has no column {min(map(str, missing))}",
-                remedy="correct source.reader.beside",
-            )
 
     def _name(self, facts: Mapping[str, str], row: Row | None) -> str | None:
         """What a row calls its sample; without a row None where only rows can say it."""
@@ -221,27 +177,34 @@ class _Entry:
 
     @property
     def _columns(self) -> set[Column]:
-        """Columns that every file has to have."""
+        """Columns that some row has to have."""
         boxes = self._spec.boxes.model_dump().values() if self._spec.boxes else ()
         windows = self._spec.windows if isinstance(self._spec.windows, tuple) else (self._spec.windows,)
         return {one for one in (*self._says.columns, *boxes, *windows, self._spec.points) if one is not None}
 
-    def _drawn(self, row: Row, where: str) -> Iterator[Drawn | _Stretch | Fault]:
+    def _drawn(self, row: Row, where: str) -> Iterator[Drawn | Stretch | Fault]:
         """What a row draws. Its faults are told with those of its sample."""
         try:
-            if self._spec.boxes is not None:
-                yield self._box(row)
-            elif isinstance(self._spec.windows, tuple):
-                start, end, *label = (row.get(one) for one in self._spec.windows)
-                yield self._stretch(start, end, *label)
-            elif self._spec.windows is not None:
-                for one in _listed(row.get(self._spec.windows)):
-                    yield self._stretch(*_ends(one))
-            else:
-                for one in _listed(row.get(self._spec.points)):
-                    yield self._stretch(one, one, point=True)
-        except (TypeError, ValueError, KeyError) as error:
+            made = self._stretches(row) if self._spec.boxes is None else [partial(self._box, row)]
+        except (TypeError, ValueError) as error:
             yield Fault(where, "annotation unreadable", f"{type(error).__name__}: {error}")
+            return
+        for one in made:
+            try:
+                yield one()
+            except (TypeError, ValueError, KeyError) as error:
+                yield Fault(where, "annotation unreadable", f"{type(error).__name__}: {error}")
+
+    def _stretches(self, row: Row) -> list[Callable[[], Drawn | Stretch]]:
+        """What makes each window or point of a row. Raises ValueError, TypeError."""
+        if self._spec.points is not None:
+            return [partial(self._stretch, one, one, point=True) for one in listed(row.get(self._spec.points))]
+        if isinstance(self._spec.windows, tuple):
+            return [partial(self._stretch, *(row.get(one) for one in self._spec.windows))]
+        return [partial(self._window, one) for one in listed(row.get(self._spec.windows))]
+
+    def _window(self, one: Any) -> Stretch:
+        return self._stretch(*ends(one))
 
     def _box(self, row: Row) -> Drawn:
         columns = self._spec.boxes
@@ -253,11 +216,11 @@ class _Entry:
         right, bottom = right + left * (columns.right is None), bottom + top * (columns.bottom is None)
         return Drawn(label, left, top, right, bottom)
 
-    def _stretch(self, start: Any, end: Any, label: Any = None, *, point: bool = False) -> _Stretch:
+    def _stretch(self, start: Any, end: Any, label: Any = None, *, point: bool = False) -> Stretch:
         named = self._says.named(str(label)) if label is not None else self._spec.label
         if not named:
             raise ValueError("no class: `label` names the one that all are of")
-        return _Stretch(named, start, end, point)
+        return Stretch(named, start, end, point)
 
     # --- holding against the medium
 
@@ -265,31 +228,16 @@ class _Entry:
         if self._spec.kind == "boxes":
             return partial(_in_picture, size_of(sample.parts[0].read) or (None, None))
         try:
-            return partial(_on_axis, axis_of(sample.parts[0], self._spec.axis, header))
+            return partial(on_axis, axis_of(sample.parts[0], self._spec.axis, header))
         except (DeliveryError, ValueError) as error:
-            return partial(_on_no_axis, str(error).partition("\n")[0])
+            return partial(on_no_axis, str(error).partition("\n")[0])
 
 
 def _in_picture(size: tuple[int, int] | tuple[None, None], where: str, one: Any) -> Shape | Fault:
     return next(sound(where, [one], *size))
 
 
-def _on_axis(axis: Axis, where: str, one: Any) -> Shape | Fault:
-    told, what = f"{one.label} {one.start} to {one.end}", "point" if one.point else "window"
-    try:
-        start, end = (axis.point(one.start),) * 2 if one.point else axis.window(one.start, one.end)
-    except LookupError:
-        return Fault(where, f"{what} outside the series", told)
-    except ValueError as error:
-        return Fault(where, "annotation unreadable", f"{told}: {error}")
-    return Fault(where, "window ends before it starts", told) if end < start else Segment(one.label, start, end)
-
-
-def _on_no_axis(why: str, where: str, one: Any) -> Shape | Fault:
-    return Fault(where, "axis unreadable", f"{one.label} {one.start}: {why}")
-
-
-def _good(shapes: list[tuple[str, Drawn | _Stretch | Fault]], check: _Check, faults: list[Fault]) -> Iterator[Shape]:
+def _good(shapes: list[tuple[str, Drawn | Stretch | Fault]], check: _Check, faults: list[Fault]) -> Iterator[Shape]:
     """Shapes that hold against their medium, each once; the others become faults."""
     seen: set[Shape] = set()
     for where, one in shapes:
@@ -314,21 +262,3 @@ def _fact(name: str, facts: Mapping[str, str], row: Row | None) -> str | None:
         return facts.get(name)
     column: Column = int(name) if name.isascii() and name.isdigit() and not row.has(name) else name
     return str(row.line) if name == "line" and not row.has(name) else row.text(column)
-
-
-def _listed(value: Any) -> list[Any]:
-    """A list, also one that stands in a cell as JSON, or the one value there is. Raises ValueError, TypeError."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        value = json.loads(value)
-    if value is None or value == "" or isinstance(value, dict):
-        raise TypeError(f"{type(value).__name__} {str(value)[:80]!r} instead of a list")
-    return value if isinstance(value, list) else [value]
-
-
-def _ends(one: Any) -> tuple[Any, ...]:
-    """Start, end and perhaps class. Raises ValueError, TypeError, KeyError."""
-    if isinstance(one, dict):
-        return one["start"], one["end"], one.get("label")
-    if not isinstance(one, list) or len(one) not in (2, 3):
-        raise ValueError(f"{str(one)[:80]} is no [start, end] or [start, end, class]")
-    return tuple(one)
