@@ -180,7 +180,10 @@ class _Entry:
         """Columns that some row has to have."""
         boxes = self._spec.boxes.model_dump().values() if self._spec.boxes else ()
         windows = self._spec.windows if isinstance(self._spec.windows, tuple) else (self._spec.windows,)
-        return {one for one in (*self._says.columns, *boxes, *windows, self._spec.points) if one is not None}
+        groups = {"stem", "line", *re.compile(self._spec.pattern or "").groupindex}
+        items = (int(one) if one.isdecimal() else one for one in set(_FIELD.findall(self._spec.item)) - groups)
+        columns = (*self._says.columns, *boxes, *windows, self._spec.points, *items)
+        return {one for one in columns if one is not None}
 
     def _drawn(self, row: Row, where: str) -> Iterator[Drawn | Stretch | Fault]:
         """What a row draws. Its faults are told with those of its sample."""

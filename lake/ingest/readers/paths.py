@@ -126,8 +126,8 @@ class Names:
 
     def __init__(self, sources: Iterable[str]) -> None:
         self._whole = {_composed(one): one for one in sources}
-        counts = Counter(_stem(one) for one in self._whole)
-        self._stems = {_stem(one): one for one in self._whole if counts[_stem(one)] == 1}
+        counts = Counter(stem for one in self._whole for stem in _stems(one))
+        self._stems = {stem: one for one in self._whole for stem in _stems(one) if counts[stem] == 1}
         self._places = Places(File(one, 0) for one in self._whole)
         self._bare = Places(File(one, 0) for one in self._stems)
 
@@ -146,10 +146,11 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _stem(path: str) -> str:
-    """A path without the endings of its file."""
+def _stems(path: str) -> list[str]:
+    """A path without the last ending of its file, without the last two (`.csv.gz`), and so on."""
     folder, slash, name = path.rpartition("/")
-    return folder + slash + (name[:1] + name[1:].partition(".")[0])
+    cuts = [at for at, letter in enumerate(name) if letter == "." and at > 0]
+    return [folder + slash + name[:at] for at in cuts]
 
 
 def _plain(name: str) -> str:

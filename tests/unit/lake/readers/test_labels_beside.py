@@ -104,6 +104,14 @@ def test_names_are_found_however_their_letters_are_composed(tmp_path: Path) -> N
     assert (len(places(seen)), seen.faults) == (2, [])
 
 
+def test_a_name_may_lack_one_ending_or_all_of_them(tmp_path: Path) -> None:
+    files = dict.fromkeys(("cell.1.csv", "cell.2.csv", "old.csv.txt"), SERIES)
+    files["n.tsv"] = "c\tn\ncell.1\t5\nold\t6\ncell\t7\n"
+    seen = see_files(tmp_path, files, name="files", beside=[{"files": "n.tsv", "item": "{c}", "number": "n"}])
+    assert [sample.source for sample in seen.samples if sample.said] == ["cell.1.csv", "old.csv.txt"]
+    assert seen.faults == [("n.tsv:4", "sample missing")]
+
+
 def test_a_name_that_two_samples_share_is_nobodys(tmp_path: Path) -> None:
     seen = boxes(tmp_path, {"l/a.jpg": JPEG, "r/a.jpg": JPEG, "labels/a.txt": "1 2 10 20 hole\n"})
     assert seen.faults == [("labels/a.txt", "sample missing")]
@@ -208,7 +216,11 @@ def test_a_dry_run_counts_the_shapes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("entry", "said"),
-    [({"files": "gone/*"}, "holds no gone"), ({"boxes": CORNERS | {"label": 9}}, "has no column 9")],
+    [
+        ({"files": "gone/*"}, "holds no gone"),
+        ({"boxes": CORNERS | {"label": 9}}, "has no column 9"),
+        ({"item": "{8}.jpg"}, "has no column 8"),
+    ],
 )
 def test_an_entry_that_fits_nothing_is_refused(tmp_path: Path, entry: dict[str, Any], said: str) -> None:
     with pytest.raises(DeliveryError, match=said):
