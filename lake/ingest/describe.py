@@ -19,8 +19,8 @@ class Summary:
     size_bytes: int
     samples: int
     parts: Mapping[str, int]  # by the ending of their files
-    answers: Mapping[str, int]  # by kind: text, boxes, spans, segments, solids, number
-    shapes: Mapping[str, int]  # by kind: how many boxes, spans, segments, solids the answers hold in all
+    answers: Mapping[str, int]  # by kind: text, number, or a key of lake.answers.KINDS
+    shapes: Mapping[str, int]  # by kind: how many the answers hold in all
     annotators: Mapping[str, int]  # how many samples each has answered
     experts: int  # samples of which it is known what is right
     groups: int

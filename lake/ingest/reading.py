@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, BinaryIO, Protocol, Self, TypeAlias
+from typing import Annotated, BinaryIO, Literal, Protocol, Self, TypeAlias
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -250,6 +250,9 @@ class ReaderSpec(Spec):
     split_by: Column | None = Field(default=None, description="column whose every value is a series of its own")
     origins: tuple[str, ...] = Field(
         default=(), description="what addresses of media may begin with, beside the delivery's own folder or bucket"
+    )
+    shapes: Literal["boxes", "polygons", "keypoints"] = Field(
+        default="boxes", description="which shapes of a COCO file are the answer"
     )
     beside: tuple[BesideSpec, ...] = Field(
         default=(), description="files beside the samples that say something of them; every reader knows this key"
