@@ -7,6 +7,8 @@ structure is JSON with sorted keys and no spaces, so that equal answers are equa
     {"spans": [{"label": "person", "start": 0, "end": 3}, ...]}
     {"segments": [{"label": "speech", "start": 0.0, "end": 1.5}, ...]}
     {"solids": [{"label": "Car", "x": .., "y": .., "z": .., "length": .., "width": .., "height": .., "yaw": ..}, ...]}
+    {"polygons": [{"label": "cat", "rings": [[x, y, x, y, x, y, ...], ...]}, ...]}
+    {"keypoints": [{"label": "person", "points": [["nose", x, y, true], ...]}, ...]}
     {"number": 1.5}
 
 Parts are sorted, so that the order in which a person drew them says nothing.
@@ -65,12 +67,30 @@ class Solid:
     yaw: float
 
 
-Shape: TypeAlias = Box | Span | Segment | Solid
-KINDS: dict[str, type[Box] | type[Span] | type[Segment] | type[Solid]] = {
+@dataclass(frozen=True, order=True)
+class Polygon:
+    """An outline in a picture, in pixels from the upper left corner; of several rings where it is in pieces."""
+
+    label: str
+    rings: tuple[tuple[float, ...], ...]  # of each x, y, x, y, ...
+
+
+@dataclass(frozen=True, order=True)
+class Keypoints:
+    """Named points of one thing in a picture, in pixels from the upper left corner."""
+
+    label: str
+    points: tuple[tuple[str, float, float, bool], ...]  # name, x, y, whether it can be seen
+
+
+Shape: TypeAlias = Box | Span | Segment | Solid | Polygon | Keypoints
+KINDS: dict[str, type[Box] | type[Span] | type[Segment] | type[Solid] | type[Polygon] | type[Keypoints]] = {
     "boxes": Box,
     "spans": Span,
     "segments": Segment,
     "solids": Solid,
+    "polygons": Polygon,
+    "keypoints": Keypoints,
 }
 
 
@@ -87,7 +107,8 @@ def number_text(value: float) -> str:
 def shapes_of(answer: str, kind: str) -> tuple[Any, ...]:
     """The shapes that an answer holds, of the class that KINDS names; () for an answer of another kind."""
     found = _parsed(answer)
-    return tuple(KINDS[kind](**one) for one in found[kind]) if kind in found else ()
+    whole = ({name: _frozen(value) for name, value in one.items()} for one in found.get(kind, ()))
+    return tuple(KINDS[kind](**one) for one in whole)
 
 
 def number_of(answer: str) -> float | None:
@@ -97,7 +118,7 @@ def number_of(answer: str) -> float | None:
 
 
 def kind_of(answer: str) -> str:
-    """boxes, spans, segments, solids, number, or text for a class or words."""
+    """A key of KINDS, number, or text for a class or words."""
     return next(iter(_parsed(answer)), "text")
 
 
@@ -119,6 +140,11 @@ def _parsed(answer: str) -> dict[str, Any]:
         return {}
     known = isinstance(found, dict) and len(found) == 1 and next(iter(found)) in (*KINDS, "number")
     return found if known else {}
+
+
+def _frozen(value: Any) -> Any:
+    """JSON's lists as tuples."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def _json(value: object) -> str:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lake.answers import Box, Shape, Solid
+from lake.answers import Box, Keypoints, Shape, Solid
+from lake.answers import Polygon as Outline
 
 RENAMED_IOU = 0.5  # from here on a shape of another class is the same thing under another name (PASCAL VOC's bound)
+GRID = 256  # fields on the longer side of what two outlines are compared on
 Polygon = list[tuple[float, float]]
 
 
@@ -49,6 +51,10 @@ def iou(one: Shape, other: Shape) -> float:
         shared, both = _boxes(one, other)
     elif isinstance(one, Solid) and isinstance(other, Solid):
         shared, both = _solids(one, other)
+    elif isinstance(one, Outline) and isinstance(other, Outline):
+        shared, both = _outlines(one, other)
+    elif isinstance(one, Keypoints) or isinstance(other, Keypoints):
+        return 0.0
     else:
         shared, both = _stretches(one, other)
     return shared / (both - shared) if shared > 0 else 0.0
@@ -106,6 +112,32 @@ def _solids(one: Solid, other: Solid) -> tuple[float, float]:
     high = min(one.z + one.height, other.z + other.height) - max(one.z, other.z)
     ground = _area(_clipped(_ground(one), _ground(other))) if high > 0 else 0.0
     return ground * max(high, 0.0), one.length * one.width * one.height + other.length * other.width * other.height
+
+
+def _outlines(one: Outline, other: Outline) -> tuple[float, float]:
+    """Counted on a grid over both: outlines may be hollow, in pieces, or cross themselves."""
+    import numpy as np
+    from PIL import Image, ImageDraw
+
+    (left, top, right, bottom), (west, north, east, south) = _bounds(one), _bounds(other)
+    if left >= east or west >= right or top >= south or north >= bottom:
+        return 0.0, 1.0
+    left, top = min(left, west), min(top, north)
+    side = max(right - left, east - left, bottom - top, south - top)
+    masks = []
+    for shape in (one, other):
+        image = Image.new("1", (GRID + 1, GRID + 1))
+        for ring in shape.rings:
+            places = zip(ring[0::2], ring[1::2], strict=True)
+            ImageDraw.Draw(image).polygon([((x - left) / side * GRID, (y - top) / side * GRID) for x, y in places], 1)
+        masks.append(np.asarray(image))
+    return float((masks[0] & masks[1]).sum()), float(masks[0].sum() + masks[1].sum())
+
+
+def _bounds(shape: Outline) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of an outline."""
+    across, down = ([value for ring in shape.rings for value in ring[at::2]] for at in (0, 1))
+    return min(across), min(down), max(across), max(down)
 
 
 def _box_corners(box: Box) -> Polygon:

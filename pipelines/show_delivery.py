@@ -32,6 +32,7 @@ def _rows(found: Summary) -> list[tuple[str, str]]:
         ("samples", f"{found.samples}"),
         ("media", _counts(found.parts)),
         ("answers", _counts(found.answers)),
+        ("in them", _counts(found.shapes)),
         ("annotators", f"{len(found.annotators)}"),
         ("known to be right", f"{found.experts}"),
         ("groups", f"{found.groups}"),

@@ -10,13 +10,14 @@ class Expected:
     """reader: the keys of `source.reader`. Counts are those of the data set's own README.
 
     answers: what annotators have said, by kind. faults: by reason.
-    annotators: None where nobody has said anything.
+    annotators: None where nobody has said anything. shapes: how many boxes or segments the answers hold in all.
     """
 
     modality: str
     reader: Mapping[str, Any]
     samples: int
     answers: Mapping[str, int] = field(default_factory=dict)
+    shapes: int | None = None
     annotators: int | None = None
     experts: int = 0
     groups: int | None = None
@@ -30,10 +31,26 @@ SCENARIOS: dict[str, Expected] = {
     ),
     "deeppcb_defects": Expected(
         "image",
-        {"name": "files", "files": "*.jpg", "pattern": r"/(?P<group>\d+)_(?:test|temp)\.jpg$"},
+        {
+            "name": "files",
+            "files": "*.jpg",
+            "pattern": r"/(?P<group>\d+)_(?:test|temp)\.jpg$",
+            "beside": [
+                {
+                    "files": "*_not/*.txt",
+                    "item": "{stem}_test.jpg",
+                    "header": False,
+                    "delimiter": " ",
+                    "boxes": {"left": 1, "top": 2, "right": 3, "bottom": 4, "label": 5},
+                    "classes": ["background", "open", "short", "mousebite", "spur", "copper", "pin-hole"],
+                }
+            ],
+        },
         samples=200,
+        answers={"boxes": 100},
+        shapes=695,
+        annotators=1,
         groups=100,
-        left_out="695 boxes: a form of its own, `x1 y1 x2 y2 type` in text files",
     ),
     "cifar10n_1000": Expected(
         "image",
@@ -161,16 +178,62 @@ SCENARIOS: dict[str, Expected] = {
     ),
     "nab_timeseries_anomalies": Expected(
         "time_series",
-        {"name": "csv_series", "files": "data/*.csv", "time": "timestamp"},
+        {
+            "name": "csv_series",
+            "files": "data/*.csv",
+            "time": "timestamp",
+            "beside": [
+                {
+                    "files": "labels/raw/??_labels_*.json",
+                    "pattern": r"/(?P<annotator>[A-Z]{2})_labels",
+                    "item": "{1}",
+                    "header": False,
+                    "points": 2,
+                    "axis": "timestamp",
+                    "label": "anomaly",
+                },
+                *(
+                    {
+                        "files": f"labels/{file}.json",
+                        "item": "{1}",
+                        "header": False,
+                        form: 2,
+                        "axis": "timestamp",
+                        "label": "anomaly",
+                        "right": True,
+                    }
+                    for file, form in (("raw/known_labels_v1.0", "points"), ("combined_windows", "windows"))
+                ),
+            ],
+        },
         samples=37,
-        left_out="labels of three people: JSON of {series: [timestamps]}, one file a person",
+        answers={"segments": 90},
+        annotators=3,
+        experts=37,
     ),
     "tcpd_changepoints": Expected(
         "tabular",
-        {"name": "files", "files": "datasets/*.json", "pattern": r"datasets/(?P<group>[^/]+)/"},
+        {
+            "name": "files",
+            "files": "datasets/*.json",
+            "pattern": r"datasets/(?P<group>[^/]+)/",
+            "beside": [
+                {
+                    "files": "annotations.json",
+                    "item": "{1}.json",
+                    "header": False,
+                    "annotator": 2,
+                    "points": 3,
+                    "axis": "time.index",
+                    "label": "change point",
+                }
+            ],
+        },
         samples=22,
+        answers={"segments": 22 * 5},
+        annotators=8,
         groups=22,
-        left_out="change points of eight people, in JSON of {series: {annotator: [index]}}; series stay JSON",
+        left_out="series stay JSON; the changes that four of them were made with stand in a README alone",
     ),
     "fsdd_spoken_digits": Expected(
         "audio",
@@ -200,10 +263,26 @@ SCENARIOS: dict[str, Expected] = {
     ),
     "battery_severson_qv": Expected(
         "time_series",
-        {"name": "csv_series", "files": "data/*/cell*.csv.gz", "header": False, "pattern": r"(?P<group>[^/]+/cell\d+)"},
+        {
+            "name": "csv_series",
+            "files": "data/*/cell*.csv.gz",
+            "header": False,
+            "pattern": r"(?P<group>[^/]+/cell\d+)",
+            "beside": [
+                {
+                    "files": "data/cycle_lives/*.csv",
+                    "pattern": r"/(?P<part>[^/]+)_cycle_lives",
+                    "item": "{part}/cell{line}.csv.gz",
+                    "header": False,
+                    "number": 1,
+                    "above": 0,
+                }
+            ],
+        },
         samples=84,
+        answers={"number": 84},
+        annotators=1,
         groups=84,
-        left_out="cycle lives: line N of a table is cellN, which no file says",
     ),
     "battery_hust_features": Expected(
         "tabular",

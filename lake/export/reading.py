@@ -90,7 +90,7 @@ class Reading:
 
     @cached_property
     def kinds(self) -> set[str]:
-        """Of answers: boxes, spans, segments, solids, number, class (all of those are known), text; "" for none."""
+        """Of answers: keys of KINDS, number, class (all of those are known), text; "" for none."""
         answers = pc.unique(self._column("labels", "answer"))
         found = {one for one in _STRUCTURED if pc.any(pc.starts_with(answers, f'{{"{one}":')).as_py()}
         plain = set(

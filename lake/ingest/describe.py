@@ -1,10 +1,10 @@
 """What a delivery would bring in, without reading its media: for a dry run."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lake.answers import kind_of
+from lake.answers import KINDS, kind_of, shapes_of
 from lake.ingest.reading import Beside, Fault, Reader, Sample, Source, Unread
 
 _FIRST = 5
@@ -19,7 +19,8 @@ class Summary:
     size_bytes: int
     samples: int
     parts: Mapping[str, int]  # by the ending of their files
-    answers: Mapping[str, int]  # by kind: text, boxes, spans, segments, solids, number
+    answers: Mapping[str, int]  # by kind: text, number, or a key of lake.answers.KINDS
+    shapes: Mapping[str, int]  # by kind: how many the answers hold in all
     annotators: Mapping[str, int]  # how many samples each has answered
     experts: int  # samples of which it is known what is right
     groups: int
@@ -32,7 +33,7 @@ class Summary:
 
 def describe(source: Source, reader: Reader) -> Summary:
     """Go through a source once. Raises DeliveryError."""
-    parts, answers, annotators, faults, unread = (Counter[str]() for _ in range(5))
+    parts, answers, shapes, annotators, faults, unread = (Counter[str]() for _ in range(6))
     first: list[Sample] = []
     examples: dict[str, Fault | Unread] = {}
     named: set[str] = set()
@@ -46,6 +47,7 @@ def describe(source: Source, reader: Reader) -> Summary:
                 groups |= {read.group} if read.group is not None else set()
                 parts.update(part.file.rpartition(".")[2].lower() for part in read.parts)
                 answers.update(kind_of(one.answer) for one in read.said)
+                shapes.update(_drawn(one.answer for one in read.said))
                 annotators.update(one.annotator for one in read.said)
                 named.update(part.file for part in read.parts)
                 first += [read] if len(first) < _FIRST else []
@@ -70,6 +72,7 @@ def describe(source: Source, reader: Reader) -> Summary:
         samples=samples,
         parts=_ordered(parts),
         answers=_ordered(answers),
+        shapes=_ordered(shapes),
         annotators=_ordered(annotators),
         experts=experts,
         groups=len(groups),
@@ -79,6 +82,15 @@ def describe(source: Source, reader: Reader) -> Summary:
         first=tuple(first),
         examples=tuple(examples.values()),
     )
+
+
+def _drawn(answers: Iterable[str]) -> Counter[str]:
+    """How many shapes of each kind some answers hold."""
+    counts = Counter[str]()
+    for answer in answers:
+        kind = kind_of(answer)
+        counts[kind] += len(shapes_of(answer, kind)) if kind in KINDS else 0
+    return +counts
 
 
 def _ordered(counts: Counter[str]) -> dict[str, int]:

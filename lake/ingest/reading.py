@@ -8,9 +8,9 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import BinaryIO, Protocol
+from typing import Annotated, BinaryIO, Literal, Protocol, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
 from lake.errors import DeliveryError
 from lake.spec import Spec
@@ -121,6 +121,79 @@ class Damaged(DeliveryError):
 
 Column = str | int  # its name, or its number from 1 where a table has no head
 
+Delimiter: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=False)]  # a blank and a tab are some too
+
+
+class BoxColumns(Spec):
+    """The columns of a box, in pixels from the upper left corner: two corners, or one and an extent."""
+
+    left: Column
+    top: Column
+    right: Column | None = None
+    bottom: Column | None = None
+    width: Column | None = None
+    height: Column | None = None
+    label: Column | None = Field(default=None, description="column of the class")
+
+    @model_validator(mode="after")
+    def _has_an_extent(self) -> Self:
+        if (self.right is None) == (self.width is None) or (self.bottom is None) == (self.height is None):
+            raise ValueError("boxes need right or width, and bottom or height")
+        return self
+
+
+class BesideSpec(Spec):
+    """Files beside the samples that say something of them, in rows as tables have them."""
+
+    files: str = Field(description="glob of these files (`*` crosses folders); who says it where nobody is named")
+    pattern: str | None = Field(
+        default=None,
+        description="regular expression over such a file's path; its groups `annotator` and `group` are what the path "
+        "says, all of them may stand in `item`",
+    )
+    item: str = Field(
+        default="{stem}",
+        description="the sample's file, or the end of its path; `{NAME}` is a group of `pattern` or a column, `{line}` "
+        "the line's number, `{stem}` the name of the file beside without its ending",
+    )
+    boxes: BoxColumns | None = None
+    windows: Column | tuple[Column, ...] | None = Field(
+        default=None,
+        description="column of a list of [start, end] or [start, end, class]; or columns of start, end and class",
+    )
+    points: Column | None = Field(default=None, description="column of a point in time, or of a list of them")
+    axis: Column | None = Field(
+        default=None,
+        description="column of a series (of JSON a path) where its time stands: moments become its rows, from 0",
+    )
+    label: str = Field(default="", description="the class of boxes, windows and points of which no column says it")
+    answer: Column | None = Field(default=None, description="column of what somebody said")
+    number: Column | None = Field(default=None, description="column of a number that is the answer")
+    above: float | None = Field(default=None, description="numbers that are not above this are no answers but faults")
+    annotator: Column | None = Field(default=None, description="column of who said it")
+    group: Column | None = Field(default=None, description="column of the patient, cell, device or speaker")
+    right: bool = Field(default=False, description="whether it is known to be right; of several the first one counts")
+    classes: tuple[str, ...] | str = Field(default=(), description="as of the reader")
+    delimiter: Delimiter | None = Field(default=None, description="as of the reader")
+    quoted: bool = Field(default=True, description="as of the reader")
+    header: bool = Field(default=True, description="as of the reader")
+
+    @property
+    def kind(self) -> str:
+        """What is drawn: boxes or segments; "" where nothing is."""
+        return "boxes" if self.boxes else "" if self.windows is None and self.points is None else "segments"
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        drawn = [one for one in (self.boxes, self.windows, self.points) if one is not None]
+        if len(drawn) > 1 or not any(one is not None for one in (*drawn, self.answer, self.number, self.group)):
+            raise ValueError("name one of boxes, windows and points; or answer, number or group")
+        if isinstance(self.windows, tuple) and len(self.windows) not in (2, 3):
+            raise ValueError("windows are one column, or those of start, end and class")
+        if self.right and self.annotator is not None:
+            raise ValueError("what is right has no annotator")
+        return self
+
 
 class ReaderSpec(Spec):
     """What a scenario may say of how its deliveries are read; a reader refuses keys that it does not know."""
@@ -164,8 +237,10 @@ class ReaderSpec(Spec):
     time: Column | None = Field(
         default=None, description="column of when an item was captured; of a series, its time axis"
     )
-    delimiter: str | None = Field(
-        default=None, description="between columns; found out where it is not said; empty: the whole line is one"
+    delimiter: Delimiter | None = Field(
+        default=None,
+        description="between columns; found out where it is not said; a blank: any number of them; empty: the "
+        "whole line is one column",
     )
     quoted: bool = Field(default=True, description="whether a column may stand in double quotes")
     header: bool = Field(default=True, description="whether the first line names the columns")
@@ -175,6 +250,12 @@ class ReaderSpec(Spec):
     split_by: Column | None = Field(default=None, description="column whose every value is a series of its own")
     origins: tuple[str, ...] = Field(
         default=(), description="what addresses of media may begin with, beside the delivery's own folder or bucket"
+    )
+    shapes: Literal["boxes", "polygons", "keypoints"] = Field(
+        default="boxes", description="which shapes of a COCO file are the answer"
+    )
+    beside: tuple[BesideSpec, ...] = Field(
+        default=(), description="files beside the samples that say something of them; every reader knows this key"
     )
 
 

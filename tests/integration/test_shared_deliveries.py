@@ -9,7 +9,7 @@ import pytest
 from assets.loop import BY_NAME
 from assets.scenario import Scenario, load_scenario
 from assets.stage import Work, carry_out
-from lake.answers import kind_of
+from lake.answers import classes_of, kind_of
 from lake.ingest import register
 from pipelines.ports import open_ports
 from pipelines.settings import Settings
@@ -61,6 +61,8 @@ def test_a_real_delivery_comes_in_with_the_counts_of_its_makers(tmp_path: Path, 
     if not refused:
         kinds = Counter(kind_of(answer) for answer in said["answer"].to_pylist())
         assert {kind: kinds[kind] for kind in expected.answers} == dict(expected.answers)
+    if expected.shapes is not None:
+        assert sum(len(classes_of(answer)) for answer in said["answer"].to_pylist()) == expected.shapes
     if expected.annotators is not None:
         assert len(set(said["annotator"].to_pylist())) == expected.annotators
     assert work.batch.read("curated").num_rows == report.summary["items"]

@@ -7,6 +7,7 @@ from lake.ingest.readers.files import Files
 from lake.ingest.readers.hf_parquet import HfParquet
 from lake.ingest.readers.kitti import Kitti
 from lake.ingest.readers.label_studio import LabelStudio
+from lake.ingest.readers.labels import WithLabels
 from lake.ingest.readers.manifest import Manifest
 from lake.ingest.readers.mat import Mat
 from lake.ingest.readers.table import Table
@@ -42,10 +43,10 @@ def reader_for(source: Source, spec: ReaderSpec | None) -> Reader:
     if kind is None:
         known = ", ".join(sorted(one.NAME for one in READERS))
         raise SpecError(f"source.reader.name: there is no reader {spec.name!r}", remedy=f"use one of {known}")
-    strange = sorted(spec.model_fields_set - kind.KEYS - {"name"})
+    strange = sorted(spec.model_fields_set - kind.KEYS - {"name", "beside"})
     if strange:
         raise SpecError(
             f"source.reader.{strange[0]}: the reader {spec.name} does not know it",
             remedy=f"remove it; {spec.name} knows {', '.join(sorted(kind.KEYS)) or 'no keys'}",
         )
-    return kind(spec)
+    return WithLabels(kind(spec), spec) if spec.beside else kind(spec)

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -117,6 +119,38 @@ class Places:
         called = self._names.get(plain.rpartition("/")[2], [])
         ends = [path for path in called if f"/{path}".endswith(f"/{plain}")]
         return ends[0] if len(ends) == 1 else None
+
+
+class Names:
+    """Finds a sample by what a file beside calls it: its path or the end of it, with or without the ending."""
+
+    def __init__(self, sources: Iterable[str]) -> None:
+        self._whole = {_composed(one): one for one in sources}
+        counts = Counter(stem for one in self._whole for stem in _stems(one))
+        self._stems = {stem: one for one in self._whole for stem in _stems(one) if counts[stem] == 1}
+        self._places = Places(File(one, 0) for one in self._whole)
+        self._bare = Places(File(one, 0) for one in self._stems)
+
+    def find(self, name: str, near: str) -> str | None:
+        """The source of the one sample that is called so in the file `near`."""
+        name, near = _composed(name), _composed(near)
+        found = self._places.find(name, near)
+        if found is None:
+            bare = self._bare.find(name, near)
+            found = self._stems[bare] if bare is not None else None
+        return None if found is None else self._whole[found]
+
+
+def _composed(name: str) -> str:
+    """macOS takes the letters of names apart."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _stems(path: str) -> list[str]:
+    """A path without the last ending of its file, without the last two (`.csv.gz`), and so on."""
+    folder, slash, name = path.rpartition("/")
+    cuts = [at for at, letter in enumerate(name) if letter == "." and at > 0]
+    return [folder + slash + name[:at] for at in cuts]
 
 
 def _plain(name: str) -> str:

@@ -1,11 +1,14 @@
 """What the readers of boxes share: boxes held against their picture."""
 
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from lake.answers import Box, is_finite, shapes_text
+from lake.errors import DeliveryError
 from lake.ingest.reading import Fault, Said
 
+_HEAD_BYTES = 1 << 18  # where a picture's size stands
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 
 
@@ -41,6 +44,17 @@ def sound(source: str, boxes: Iterable[Drawn], width: float | None, height: floa
 def said(annotator: str, boxes: Iterable[Box]) -> Said:
     """What an annotator drew in a picture."""
     return Said(annotator, shapes_text("boxes", list(boxes)))
+
+
+def size_of(read: Callable[[int], bytes]) -> tuple[int, int] | None:
+    """Width and height in pixels, from a picture's first bytes; None where it cannot be opened: it will be refused."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(read(_HEAD_BYTES))) as image:
+            return image.size
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError, DeliveryError):
+        return None
 
 
 def _leaves(box: Drawn, width: float | None, height: float | None) -> bool:

@@ -66,11 +66,14 @@ def as_text(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
 
 
-def rows_of(source: Source, path: str, spec: ReaderSpec) -> Iterator[Row | Unread]:
-    """The rows of a table file in their order; what is no row is told apart, with the reason."""
+def rows_of(source: Source, path: str, spec: ReaderSpec, *, even: bool = True) -> Iterator[Row | Unread]:
+    """The rows of a table file in their order; what is no row is told apart, with the reason.
+
+    even: whether a row of a CSV file with more or fewer columns than the first is none.
+    """
     try:
         with member(source.url, path):
-            yield from _rows(source, path, spec)
+            yield from _rows(source, path, spec, even)
     except (ValueError, RecursionError, csv.Error) as error:
         yield Unread(path, "unreadable", str(error).partition("\n")[0] or type(error).__name__)
     except Damaged as error:
@@ -126,7 +129,7 @@ def plain_ending(path: str) -> str:
     return "." + bare_path(path).lower().rpartition(".")[2]
 
 
-def _rows(source: Source, path: str, spec: ReaderSpec) -> Iterator[Row | Unread]:
+def _rows(source: Source, path: str, spec: ReaderSpec, even: bool) -> Iterator[Row | Unread]:
     ending = plain_ending(path)
     if ending == ".parquet":
         yield from _parquet(source, path)
@@ -137,13 +140,13 @@ def _rows(source: Source, path: str, spec: ReaderSpec) -> Iterator[Row | Unread]
 
         yield from _objects(path, load(_all(source, path, _MAX_YAML)), spec.header)
     else:
-        yield from _csv(source, path, spec)
+        yield from _csv(source, path, spec, even)
 
 
 # --- CSV
 
 
-def _csv(source: Source, path: str, spec: ReaderSpec) -> Iterator[Row | Unread]:
+def _csv(source: Source, path: str, spec: ReaderSpec, even: bool) -> Iterator[Row | Unread]:
     index: dict[Column, int] = {}
     for line, values in _cells(source, path, spec):
         if not index:
@@ -153,15 +156,23 @@ def _csv(source: Source, path: str, spec: ReaderSpec) -> Iterator[Row | Unread]:
                 width = len(values)
                 continue
             width = len(values)
-        if len(values) != width:
+        if len(values) != width and even:
             yield Unread(f"{path}#{line}", "unreadable", f"{len(values)} columns where the first line has {width}")
         else:
-            yield Row(line, values, index)
+            yield Row(line, values, index if len(values) == width else _numbered(index, len(values)))
+
+
+def _numbered(index: Mapping[Column, int], width: int) -> dict[Column, int]:
+    """The columns that a row of another width than the first has."""
+    return {name: at for name, at in index.items() if at < width} | {at + 1: at for at in range(width)}
 
 
 def _cells(source: Source, path: str, spec: ReaderSpec) -> Iterator[tuple[int, list[str]]]:
-    """(line, cells) of every line that is not empty."""
+    """(line, cells) of every line that is not empty; a blank as delimiter stands for any number of them."""
     delimiter = spec.delimiter if spec.delimiter is not None else _delimiter(source, path)
+    if delimiter.isspace() and "\t" not in delimiter:
+        yield from ((line, text.split()) for line, text in enumerate(lines_of(source, path), 1) if text.strip())
+        return
     if not spec.quoted or delimiter == "":
         for line, text in enumerate(lines_of(source, path), 1):
             if text or delimiter == "":

@@ -4,21 +4,20 @@ Format: docs.ultralytics.com, "Object Detection Datasets": class, centre x and y
 of the picture.
 """
 
-import io
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from lake.answers import Box
 from lake.errors import DeliveryError
 from lake.ingest.readers.paths import folders, is_document
-from lake.ingest.readers.pictures import ENDINGS, Drawn, said, sound
+from lake.ingest.readers.pictures import ENDINGS, Drawn, said, size_of, sound
 from lake.ingest.readers.plain_yaml import load
 from lake.ingest.readers.says import classes_of
 from lake.ingest.reading import Beside, Fault, Read, ReaderSpec, Said, Sample, Source, medium
 
 _MAX_BYTES = 10_000_000
-_HEAD_BYTES = 1 << 18  # where a picture's size stands
 _CLASS_FILES = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")
 
 
@@ -91,22 +90,11 @@ def _sample(source: Source, picture: str, label: str | None, names: tuple[str, .
     drawn: tuple[Said, ...] = ()
     if label is not None:
         yield Beside(label)
-        size = _size(source, picture)
+        size = size_of(partial(source.read, picture))
         boxes = list(_boxes(source, label, names, *size)) if size else []
         yield from (one for one in boxes if isinstance(one, Fault))
         drawn = (said("labels", [one for one in boxes if isinstance(one, Box)]),) if size else ()
     yield Sample(source=picture, parts=(medium(source, picture),), said=drawn)
-
-
-def _size(source: Source, picture: str) -> tuple[int, int] | None:
-    """Width and height in pixels, from a picture's first bytes; None where it cannot be opened: it will be refused."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(source.read(picture, _HEAD_BYTES))) as image:
-            return image.size
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError, DeliveryError):
-        return None
 
 
 def _boxes(source: Source, path: str, names: tuple[str, ...], width: int, height: int) -> Iterator[Box | Fault]:

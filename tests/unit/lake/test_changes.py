@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lake.answers import Box, Segment, Shape, Solid, Span, classes_of, number_text, shapes_text
+from lake.answers import (
+    Box,
+    Keypoints,
+    Polygon,
+    Segment,
+    Shape,
+    Solid,
+    Span,
+    classes_of,
+    number_text,
+    shapes_of,
+    shapes_text,
+)
 from lake.changes import Diff, class_counts, compare
 from lake.overlap import iou, match
 
@@ -105,6 +117,7 @@ def test_a_class_that_becomes_boxes_is_relabelled_and_no_shape() -> None:
         ("segments", Segment("beat", 1, 1), Segment("beat", 1.5, 1.5), None),
         ("solids", Solid("Car", 0, 0, 0, 4, 2, 2, 0), Solid("Car", 0, 0, 1, 4, 2, 2, 0), 1 / 3),
         ("solids", Solid("Car", 0, 0, 0, 4, 4, 2, 0), Solid("Car", 0, 0, 0, 4, 4, 2, math.pi / 2), 1.0),
+        ("keypoints", Keypoints("p", (("nose", 1, 2, True),)), Keypoints("p", (("nose", 1, 3, True),)), None),
         ("boxes", Box("a", 0, 0, 10, 10), Box("a", 10, 0, 10, 10, 90), 1.0),
         ("boxes", Box("a", 0, 0, 10, 10), Box("a", 5, -5, math.sqrt(200), math.sqrt(200), 45), None),
     ],
@@ -116,10 +129,19 @@ def test_shapes_of_every_kind_are_matched_by_what_they_share(
     (row,) = found.shapes.to_pylist()
     if expected is not None:
         assert row["moved"] == [pytest.approx(expected)]
-    elif kind == "segments":
+    elif kind in ("segments", "keypoints"):
         assert (row["moved"], row["added"], row["removed"]) == ([], 1, 1)
     else:
         assert 0 < row["moved"][0] < 1
+
+
+def test_polygons_are_matched_by_the_area_that_they_share() -> None:
+    whole = Polygon("a", ((0, 0, 10, 0, 10, 10, 0, 10),))
+    pieces = Polygon("a", ((0, 0, 5, 0, 5, 10, 0, 10), (20, 0, 25, 0, 25, 10, 20, 10)))
+    assert shapes_of(shapes_text("polygons", [whole, pieces]), "polygons") == (whole, pieces)
+    assert classes_of(shapes_text("polygons", [whole, pieces])) == ("a", "a")
+    assert iou(whole, pieces) == pytest.approx(1 / 3, abs=0.01)
+    assert iou(whole, Polygon("a", ((20, 0, 30, 0, 30, 10),))) == 0
 
 
 SIDES = st.floats(0.5, 50)

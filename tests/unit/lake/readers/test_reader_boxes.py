@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from lake.answers import Keypoints, Polygon
 from lake.errors import DeliveryError
 from tests.unit.lake.readers.reading import drawn, see_files
 from tests.unit.lake.samples import encoded, picture, png
@@ -89,6 +90,42 @@ def test_two_coco_files_of_one_picture_are_two_annotators(tmp_path: Path) -> Non
     assert [(said.annotator, said.answer != '{"boxes":[]}') for said in seen.samples[0].said] == [
         ("ann.json", True),
         ("bob.json", False),
+    ]
+
+
+OUTLINES = [
+    {"id": 1, "image_id": 1, "category_id": 3, "segmentation": [[1, 2, 9, 2, 9, 20.5], [20, 20, 30, 20, 30, 30]]},
+    {"id": 2, "image_id": 1, "category_id": 3, "segmentation": {"counts": [1], "size": [30, 40]}},
+    {"id": 3, "image_id": 1, "category_id": 3, "segmentation": [[1, 2, 9, 2]]},
+    {"id": 4, "image_id": 1, "category_id": 3, "segmentation": [[1, 2, 9, 2, 41, 20]]},
+    {"id": 5, "image_id": 1, "category_id": 3, "segmentation": [[1, 2, 9, 2, 12, 2]]},
+]
+
+
+def test_coco_polygons_come_where_they_are_asked_for_and_run_lengths_stay_out(tmp_path: Path) -> None:
+    seen = see_files(tmp_path, {"c.json": coco(annotations=OUTLINES), "a.jpg": JPEG}, name="coco", shapes="polygons")
+    (shape,) = drawn(seen.samples[0], "polygons")
+    assert shape == Polygon("cat", ((1, 2, 9, 2, 9, 20.5), (20, 20, 30, 20, 30, 30)))
+    assert [reason for _, reason in seen.faults] == [
+        "mask without a polygon",
+        "annotation without a polygon",
+        "polygon outside the picture",
+        "polygon without extent",
+        "picture missing",
+    ]
+
+
+def test_coco_keypoints_come_with_their_names_and_unmarked_ones_stay_out(tmp_path: Path) -> None:
+    values = [[5, 6, 2, 0, 0, 0, 7, 8, 1], [5, 6, 2], [0] * 9, [5, 6, 2, 50, 6, 2, 0, 0, 0]]
+    marked = [{"id": n, "image_id": 1, "category_id": 3, "keypoints": one} for n, one in enumerate(values)]
+    categories = [{"id": 3, "name": "人", "keypoints": ["nose", "eye", "ear"]}]
+    files = {"c.json": coco(annotations=marked, categories=categories), "a.jpg": JPEG}
+    seen = see_files(tmp_path, files, name="coco", shapes="keypoints")
+    assert drawn(seen.samples[0], "keypoints") == [Keypoints("人", (("nose", 5, 6, True), ("ear", 7, 8, False)))]
+    assert [reason for _, reason in seen.faults] == [
+        *["annotation without keypoints"] * 2,
+        "keypoint outside the picture",
+        "picture missing",
     ]
 
 

@@ -16,6 +16,8 @@ def test_a_real_data_set_is_read_with_the_counts_of_its_readme(name: str) -> Non
     found = describe(source, reader_for(source, ReaderSpec(**expected.reader)))
     assert found.samples == expected.samples
     assert found.answers == expected.answers
+    if expected.shapes is not None:
+        assert sum(found.shapes.values()) == expected.shapes
     assert len(found.annotators) == (expected.annotators or 0)
     assert found.experts == expected.experts
     assert found.faults == expected.faults
