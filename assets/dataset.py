@@ -21,6 +21,8 @@ from quality.gate import GateReport
 from quality.leakage import leaks
 from quality.signoff import demand
 
+_EMBEDDING = "probe_embedding"  # 256 bytes an item that no reader of a version needs: it is made of the media
+
 
 def run(work: Work) -> Report:
     """Commit `name@vN`: all confident labels of the signed batches so far, this one included."""
@@ -42,7 +44,7 @@ def run(work: Work) -> Report:
     if any(blocks(check) for check in checks):
         return Report({"items": manifest.num_rows}, checks=checks)
     contents = Contents(
-        manifest=manifest,
+        manifest=manifest.drop_columns([_EMBEDDING]),
         labels=to_table(labels, Label),
         classes=work.scenario.classes or holding.classes_of(to_table(labels, Label)),
         gate_report=report.to_json(),
