@@ -1,7 +1,8 @@
 """Deliveries come in: every byte becomes an item, a duplicate or a quarantined file with a reason."""
 
+from lake.ingest.receipt import REASONS, Receipt
 from lake.ingest.register import register
 from lake.ingest.spec import SourceSpec
-from lake.ingest.take import REASONS, Receipt, take
+from lake.ingest.take import take
 
 __all__ = ["REASONS", "Receipt", "SourceSpec", "register", "take"]

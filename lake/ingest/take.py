@@ -1,8 +1,8 @@
 """Taking a batch of deliveries into the lake: every byte is looked at once, a pack's worth at a time."""
 
 import sys
-from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -12,9 +12,9 @@ from lake import engine, ids
 from lake.answers import kind_of
 from lake.errors import DeliveryError
 from lake.ingest import segments
-from lake.ingest.beside import ORDER, Order
-from lake.ingest.readers import reader_for
-from lake.ingest.reading import Beside, Damaged, Fault, Part, Sample, Source, Unread
+from lake.ingest.loading import Loaded, chunks_of, media_table, reads_of
+from lake.ingest.reading import Fault, Part, Sample, Source, Unread
+from lake.ingest.receipt import Receipt, finish, receipt_of
 from lake.ingest.register import digest, orders_of
 from lake.ingest.segments import Segment
 from lake.ingest.sources import open_source
@@ -26,22 +26,10 @@ from lake.records import Annotation, Item, ItemPart, Modality, Quarantined, to_t
 from lake.state import BatchRow
 from lake.store import Batch, Lake
 
-REASONS = (
-    "empty",
-    "oversize",
-    "unreadable",
-    "mistyped",
-    "unsupported",
-    "link",
-    "duplicate",
-    "wrong modality",
-    "incomplete",
-)
 CHUNK_BYTES = 64 * 2**20  # what the engine is given at once
 CHUNK_ROWS = 2048
 SEGMENT_ROWS = 50_000
 INGEST_TIMEOUT_S = 24 * 3600.0
-_ORDERS = pa.schema([("item_id", pa.string()), ("reason", pa.string()), ("why", pa.string()), ("weight", pa.float64())])
 
 Progress = Callable[[int, int], None]
 
@@ -49,20 +37,6 @@ Progress = Callable[[int, int], None]
 def measure_nothing(_data: bytes, _media: Media) -> tuple[object, ...]:
     """No probes."""
     return ()
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """What became of a batch; delivered = items + quarantined, further media of a sample not counted."""
-
-    scenario: str
-    batch: str
-    delivered: int
-    items: int
-    quarantined: dict[str, int]  # by reason
-    orders: int
-    said: int  # answers that came with the delivery
-    faults: dict[str, int]  # by reason
 
 
 def take(
@@ -98,7 +72,7 @@ def take(
             examination = Examination(modality, limits, measure, measured or pa.schema([]))
             _Intake(lake, row, spec, examination, frozenset(classes), progress).run(sources)
         segments.clear(folder)
-    return _receipt(folder)
+    return receipt_of(folder)
 
 
 def _outdated(lake: Lake, folder: Batch, spec: SourceSpec) -> bool:
@@ -110,15 +84,6 @@ def _outdated(lake: Lake, folder: Batch, spec: SourceSpec) -> bool:
 
 def _source_key(spec: SourceSpec) -> str:
     return ids.content_id(spec.model_dump_json().encode())[:16]
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    """One read of a source, with the bytes of its media."""
-
-    source: Source
-    read: Sample | Fault | Unread
-    data: tuple[bytes, ...] = ()
 
 
 @dataclass
@@ -164,62 +129,25 @@ class _Intake:
         for one in done:
             self._known.update(one.tables["items"]["item_id"].to_pylist())
         reads = done[-1].reads if done else 0
-        examined = self._examined(self._chunks(islice(self._reads(sources), reads, None)))
+        examined = self._examined(
+            chunks_of(
+                islice(reads_of(sources, self._spec.reader), reads, None),
+                self._spec.max_bytes,
+                chunk_bytes=CHUNK_BYTES,
+                chunk_rows=CHUNK_ROWS,
+            )
+        )
         while (segment := self._segment(examined, reads)) is not None:
             reads = segment.reads
             segments.keep(self._folder, len(done), segment)
             done.append(segment)
         self._folder.write("intake", pa.table({"source": [_source_key(self._spec)]}))
-        _finish(self._folder, done, [order for one in sources for order in orders_of(one)], self._examination.measured)
+        finish(self._folder, done, [order for one in sources for order in orders_of(one)], self._examination.measured)
         self._progress(self._all_bytes, self._all_bytes)
-
-    # --- reading
-
-    def _reads(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Sample | Fault | Unread]]:
-        """Everything in the deliveries, file by file, in an order that does not change."""
-        for source in sources:
-            reader = reader_for(source, self._spec.reader)
-            named = {ORDER}
-            for read in reader.read(source):
-                if isinstance(read, Beside):
-                    named.add(read.file)
-                    continue
-                if isinstance(read, Sample):
-                    named.update(part.file for part in read.parts)
-                if isinstance(read, Unread):
-                    named.add(read.path)
-                yield source, read
-            for left in source.unread():
-                yield source, left
-            for file in source.files():
-                if file.path not in named:
-                    yield source, Unread(file.path, "unsupported", f"no part of a {reader.NAME} delivery")
-
-    def _chunks(self, reads: Iterable[tuple[Source, Sample | Fault | Unread]]) -> Iterator[list[_Loaded]]:
-        """Reads with their bytes, as many as the engine takes at once."""
-        chunk: list[_Loaded] = []
-        size = 0
-        for source, read in reads:
-            loaded = self._loaded(source, read)
-            chunk.append(loaded)
-            size += sum(map(len, loaded.data))
-            if size >= CHUNK_BYTES or len(chunk) >= CHUNK_ROWS:
-                yield chunk
-                chunk, size = [], 0
-        if chunk:
-            yield chunk
-
-    def _loaded(self, source: Source, read: Sample | Fault | Unread) -> _Loaded:
-        try:
-            parts = read.parts if isinstance(read, Sample) else ()
-            return _Loaded(source, read, tuple(part.read(self._spec.max_bytes) for part in parts))
-        except Damaged as error:
-            assert isinstance(read, Sample), "only media are read"
-            return _Loaded(source, Unread(read.source, "unreadable", error.what))
 
     # --- a segment
 
-    def _segment(self, examined: Iterator[tuple[list[_Loaded], pa.Table]], reads: int) -> Segment | None:
+    def _segment(self, examined: Iterator[tuple[list[Loaded], pa.Table]], reads: int) -> Segment | None:
         """The next pack's worth; None when there is nothing more."""
         rows = _Rows()
         with PackWriter(self._lake.blobs, limit_bytes=sys.maxsize) as packs:
@@ -233,7 +161,7 @@ class _Intake:
                     return None
         return Segment(reads, self._tables(rows, packs.places))
 
-    def _settle(self, chunk: Sequence[_Loaded], found: pa.Table, rows: _Rows, packs: PackWriter) -> None:
+    def _settle(self, chunk: Sequence[Loaded], found: pa.Table, rows: _Rows, packs: PackWriter) -> None:
         """Decide on each read of a chunk, by what was found of its media."""
         facts = found.select(["sha256", "media_type", "modality", "size_bytes", "reason", "detail"]).to_pylist()
         mains: list[int] = []
@@ -257,14 +185,14 @@ class _Intake:
             rows.probes.append(probes.add_column(0, "item_id", pa.array(new, pa.string())))
         self._tell(chunk)
 
-    def _examined(self, chunks: Iterator[list[_Loaded]]) -> Iterator[tuple[list[_Loaded], pa.Table]]:
+    def _examined(self, chunks: Iterator[list[Loaded]]) -> Iterator[tuple[list[Loaded], pa.Table]]:
         """Chunks, each with what was found of its media. They are read ahead of those that are settled."""
-        ahead: deque[list[_Loaded]] = deque()
+        ahead: deque[list[Loaded]] = deque()
 
         def tables() -> Iterator[pa.Table]:
             for chunk in chunks:
                 ahead.append(chunk)
-                yield _media_table(chunk)
+                yield media_table(chunk)
 
         columns = ["data", "file", "main"]
         for found in engine.map_stream(tables(), columns, self._examination, self._examination.schema):
@@ -280,7 +208,7 @@ class _Intake:
 
     def _decide(
         self,
-        one: _Loaded,
+        one: Loaded,
         sample: Sample,
         facts: list[dict[str, str | int]],
         rows: _Rows,
@@ -375,7 +303,7 @@ class _Intake:
             gold=False,
         )
 
-    def _tell(self, chunk: Sequence[_Loaded]) -> None:
+    def _tell(self, chunk: Sequence[Loaded]) -> None:
         """How many bytes of the delivered files have been looked at, and of how many."""
         for one in chunk:
             for part in one.read.parts if isinstance(one.read, Sample) else ():
@@ -434,23 +362,6 @@ class _Intake:
         return self._identities[source.url]
 
 
-def _media_table(chunk: Sequence[_Loaded]) -> pa.Table:
-    """The media of a chunk: data, file, and whether it is its sample's main one."""
-    pairs = [
-        (part, data, number == 0)
-        for one in chunk
-        if isinstance(one.read, Sample)
-        for number, (part, data) in enumerate(zip(one.read.parts, one.data, strict=True))
-    ]
-    return pa.table(
-        {
-            "data": pa.array([data for _, data, _ in pairs], pa.large_binary()),
-            "file": pa.array([part.file for part, _, _ in pairs], pa.string()),
-            "main": pa.array([main for _, _, main in pairs], pa.bool_()),
-        }
-    )
-
-
 def _item_id(parts: Sequence[Part], facts: Sequence[dict[str, str | int]]) -> str:
     """The identity of a sample: of its only medium, or of all of them with what they are in it."""
     if len(parts) == 1:
@@ -469,50 +380,4 @@ def _part(part: Part, fact: dict[str, str | int], place: Place) -> ItemPart:
         pack=place.pack,
         offset=place.offset,
         length=place.length,
-    )
-
-
-def _finish(folder: Batch, done: Sequence[Segment], orders: Iterable[Order], measured: pa.Schema) -> None:
-    """The batch's own tables, of all segments; `items` comes last: its presence says that the batch is in."""
-    empty = segments.empty_tables(measured)
-    tables = {name: pa.concat_tables([empty[name], *(one.tables[name] for one in done)]) for name in segments.TABLES}
-    folder.write("orders", _merged_orders(orders))
-    folder.write("answers", _firsts(tables["answers"], "item_id"))
-    folder.write("said", _firsts(tables["said"], "annotation_id"))
-    folder.write("faults", tables["faults"])
-    folder.write("probes", tables["probes"].sort_by("item_id"))
-    folder.write("quarantine", tables["quarantine"].sort_by([("delivery", "ascending"), ("source", "ascending")]))
-    folder.write("items", tables["items"].sort_by("item_id"))
-
-
-def _firsts(table: pa.Table, key: str) -> pa.Table:
-    """The first row of each key, sorted by key."""
-    numbered = table.append_column("__row", pa.array(range(table.num_rows), pa.int64()))
-    first = numbered.group_by(key).aggregate([("__row", "min")])["__row_min"]
-    return table.take(first).sort_by(key)
-
-
-def _merged_orders(orders: Iterable[Order]) -> pa.Table:
-    """One row an item: its heaviest order."""
-    best: dict[str, Order] = {}
-    for order in orders:
-        if order.item_id not in best or order.weight > best[order.item_id].weight:
-            best[order.item_id] = order
-    rows = [vars(best[item_id]) for item_id in sorted(best)]
-    return pa.Table.from_pylist(rows, schema=_ORDERS)
-
-
-def _receipt(folder: Batch) -> Receipt:
-    reasons = Counter(folder.read("quarantine", ["reason"])["reason"].to_pylist())
-    items = folder.read("items", ["item_id"]).num_rows
-    faults = Counter(folder.read("faults", ["reason"])["reason"].to_pylist()) if folder.has("faults") else Counter()
-    return Receipt(
-        scenario=folder.scenario,
-        batch=folder.name,
-        delivered=items + reasons.total(),
-        items=items,
-        quarantined={reason: reasons[reason] for reason in REASONS if reasons[reason]},
-        orders=folder.read("orders", ["item_id"]).num_rows,
-        said=folder.read("said", ["item_id"]).num_rows if folder.has("said") else 0,
-        faults=dict(sorted(faults.items())),
     )
