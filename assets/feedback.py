@@ -1,17 +1,11 @@
 """feedback: what the model got wrong becomes the next labeling work, as a delivery in the inbox."""
 
-import json
-import shutil
-import uuid
-from pathlib import Path
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets import suite
+from assets.orders import deliver, inbox
 from assets.stage import Report, Work
-from lake.blobs import replace_text
-from lake.ingest.beside import ORDER
 from lake.records import Failure
 from quality.trial.failures import Request, propose
 
@@ -22,18 +16,13 @@ def run(work: Work) -> Report:
     outcome = work.lake.state.outcomes(work.scenario.name, work.batch_name)["trial"]
     folder = inbox(work.lake.home, work.scenario.name) / f"feedback-{outcome.summary['trial']}"
     if requests:
-        _deliver(folder, requests)
+        deliver(folder, requests)
     reasons = [one.reason for one in requests]
     return Report(
         {"requests": len(requests), "delivery": str(folder) if requests else None}
         | {f"reason: {reason}": reasons.count(reason) for reason in sorted(set(reasons))},
         preview=pa.Table.from_pylist([vars(one) for one in requests[:8]]) if requests else None,
     )
-
-
-def inbox(home: Path, scenario: str) -> Path:
-    """Where deliveries of a scenario wait; every folder in it becomes a batch."""
-    return home / "inbox" / scenario
 
 
 def _requests(work: Work) -> tuple[Request, ...]:
@@ -54,18 +43,3 @@ def _requests(work: Work) -> tuple[Request, ...]:
         labelled.select(columns).append_column("answer", pa.array(answers, pa.string())),
         budget=work.scenario.labeling.budget_items // 2,
     )
-
-
-def _deliver(folder: Path, requests: tuple[Request, ...]) -> None:
-    """The delivery appears whole: it is written aside and renamed."""
-    lines = [
-        json.dumps({"item_id": one.item_id, "reason": one.reason, "why": one.why, "weight": round(one.weight, 6)})
-        for one in requests
-    ]
-    aside = folder.parent.parent / f".{folder.name}-{uuid.uuid4().hex[:8]}"
-    replace_text(aside / ORDER, "\n".join(lines) + "\n")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    if folder.exists():  # the same trial asks for the same work
-        shutil.rmtree(aside)
-        return
-    aside.rename(folder)

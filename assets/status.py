@@ -110,7 +110,8 @@ def _signing(work: Work, row: BatchRow, run: str) -> tuple[Waiting, str, tuple[s
     if signed is not None and signed.decision == "reject" and signed.report_hash == report.report_hash:
         if not work.scenario.labeled:
             return "data owner", f"rejected by {signed.by}: {signed.reason}", (), "deliver corrected data"
-        command = f"correct the answers in Label Studio, then {run}"
+        again = f'trialbase order {row.scenario} {row.batch} --why "REASON"'
+        command = f"{again}, or correct the answers in Label Studio and {run}"
         return "data owner", f"rejected by {signed.by}: {signed.reason}", AGREEMENT, command
     flag = "--approve" if report.verdict == "pass" else '--waive "REASON"'
     return "steward", f"gate: {report.verdict}", (), f"trialbase sign {row.scenario} {row.batch} --as NAME {flag}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from lake.errors import NotFound, SettingsError, TrialbaseError
+from lake.errors import DeliveryError, NotFound, SettingsError, TrialbaseError
 from pipelines.dataset_commands import dataset_app, lake_app
 from pipelines.garbage import look_less_for_garbage
 from pipelines.settings import Settings
@@ -272,6 +272,25 @@ def report(
 
 
 @app.command()
+def order(
+    scenario: ScenarioName,
+    batch: Annotated[str, typer.Argument(help="A batch that has its labels.", show_default=False)],
+    why: Annotated[str, typer.Option(help="Why it has to be looked at again.", show_default=False)],
+    doubtful: Annotated[bool, typer.Option("--doubtful", help="Only labels that people are not sure of.")] = False,
+    item: Annotated[list[str] | None, typer.Option(help="Only this item; may be given again.")] = None,
+) -> None:
+    """Have labelled items of a batch answered again, by other people than before."""
+    from assets.orders import order_again
+    from pipelines.ports import open_work
+
+    work = open_work(Settings.existing(), _scenario(scenario), batch)
+    work.lake.state.batch(work.scenario.name, batch)
+    folder, count = order_again(work, why=why, doubtful=doubtful, items=item or ())
+    print(f"{count} items are ordered in {folder}")
+    print(f"next: trialbase ingest {work.scenario.name} {shlex.quote(str(folder))}  (services that are up do it)")
+
+
+@app.command()
 def lineage(
     dataset: Annotated[str | None, typer.Argument(help="A dataset version, such as digits@v2.")] = None,
     model: Annotated[str | None, typer.Option(help="A model, such as digits/1.")] = None,
@@ -399,13 +418,16 @@ def _scenario(name: str) -> "Scenario":
 
 def _waiting_deliveries(lake: "Lake", scenarios: "Collection[str]") -> "Iterator[str]":
     """Deliveries of the inbox that no batch holds: a sensor takes them up while the services run."""
-    from assets.feedback import inbox
+    from assets.orders import inbox
+    from lake.ingest import is_held
 
-    held = {path for row in lake.state.batches() for path in row.paths}
     for name in scenarios:
         for folder in sorted(inbox(lake.home, name).glob("[!.]*")):
-            if str(folder.resolve()) not in held:
-                yield f"{folder}  (next: trialbase ingest {name} {shlex.quote(str(folder))})"
+            try:
+                if not is_held(lake, name, folder):
+                    yield f"{folder}  (next: trialbase ingest {name} {shlex.quote(str(folder))})"
+            except DeliveryError as error:
+                yield f"{folder}  (cannot be taken in: {error.what})"
 
 
 def _print_statuses(statuses: "Sequence[Status]", as_json: bool) -> None:

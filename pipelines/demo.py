@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from assets.feedback import inbox
+from assets.orders import inbox
 from assets.scenario import Scenario, open_scenario
 from assets.sign import sign
 from assets.stage import Ports, Work

@@ -7,15 +7,15 @@ from pathlib import Path
 import dagster as dg
 
 from assets.annotations import count, of_batch, sync
-from assets.feedback import inbox
 from assets.graph import asset_key, partitions_of
 from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, TRAINING, TRIAL_INTAKE
+from assets.orders import inbox
 from assets.scenario import Scenario
 from assets.stage import Ports, Work
 from assets.status import Status, status_of
 from assets.training_run import finished
 from lake.errors import ComputeError, NotReady, PlatformUnreachable
-from lake.ingest import register
+from lake.ingest import is_held, register
 from lake.records import Task
 
 SETTLE_S = 10.0  # a delivery is whole when nothing in it has changed for so long
@@ -80,11 +80,10 @@ def _feedback(scenario: Scenario, ports: Ports) -> Iterator[dg.RunRequest]:
 
 def _taken_up(scenario: Scenario, ports: Ports, wanted: Callable[[Path], bool]) -> Iterator[dg.RunRequest]:
     """A batch for each settled delivery of the inbox that no batch holds; batches that did not finish go on."""
-    held = {path for row in ports.lake.state.batches(scenario.name) for path in row.paths}
     folder = inbox(ports.lake.home, scenario.name)
     for delivery in sorted(folder.iterdir()) if folder.is_dir() else []:
-        new = delivery.is_dir() and not delivery.name.startswith(".") and str(delivery.resolve()) not in held
-        if new and wanted(delivery) and _settled(delivery):
+        whole = delivery.is_dir() and not delivery.name.startswith(".") and wanted(delivery) and _settled(delivery)
+        if whole and not is_held(ports.lake, scenario.name, delivery):
             register(ports.lake, scenario.name, [delivery], answers=scenario.classes)
     for status in _open(scenario, ports, INTAKE):
         row = ports.lake.state.batch(scenario.name, status.batch)

@@ -41,6 +41,15 @@ def register(
     return batch
 
 
+def is_held(lake: Lake, scenario: str, place: Path) -> bool:
+    """Whether a batch holds this delivery, wherever it lay when it was registered. Raises DeliveryError."""
+    rows = lake.state.batches(scenario)
+    if any(str(place.resolve()) in row.paths for row in rows):
+        return True
+    identity = open_source(place).identity()
+    return any(row.batch.endswith(digest(scenario, row.purpose, [identity])) for row in rows)
+
+
 def digest(scenario: str, purpose: Purpose, identities: Iterable[str]) -> str:
     """Eight digits of what a batch's deliveries hold."""
     return ids.key(scenario, purpose, ids.set_id(identities))[:8]

@@ -84,7 +84,7 @@ JUDGEMENT = [
     (f"{STATE}.put_trial", "after", 1),
     ("assets.trial:_promote", "before", 1),
     (f"{STATE}.finish", "after", 1),
-    ("assets.feedback:_deliver", "after", 1),
+    ("assets.feedback:deliver", "after", 1),
     (f"{STATE}.finish", "after", 1),
 ]
 

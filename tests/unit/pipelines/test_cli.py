@@ -73,6 +73,7 @@ def test_status_says_what_to_type_next(tmp_path: Path, delivery: Path) -> None:
         (["scenario", "new", "Defects"], "cannot be the name of a scenario"),
         (["scenario", "new", "clips", "--modality", "video"], "cannot be labeled yet"),
         (["quarantine", "digits", "b"], "has no batch b"),
+        (["order", "digits", "b", "--why", "x"], "has no batch b"),
         (["ledger", "--by", "moon"], "--by moon is unknown"),
         (["up", "--only", "coffee"], "there is no service 'coffee'"),
     ],
