@@ -5,13 +5,14 @@ says "this answer is there already", and its typed methods include those that th
 """
 
 import logging
+import re
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
-from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_delay, wait_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from lake.errors import PlatformError, PlatformUnreachable
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 Query = Mapping[str, str | int]
 
+_HICCUP_S = 2.0
 _TOKEN_REMEDY = "put a personal access token (Label Studio: Account & Settings) into TRIALBASE_LABEL_STUDIO_TOKEN"
 
 
@@ -37,6 +39,7 @@ class LabelStudioApi:
         self.url = url.rstrip("/")
         self._token = token
         self._timeout_s = timeout_s
+        self._told = False
         # a proxy of the environment is for servers elsewhere
         self._client = httpx.Client(base_url=self.url, timeout=timeout_s, trust_env=not _is_local(self.url))
 
@@ -89,9 +92,17 @@ class LabelStudioApi:
             retry=retry_if_exception_type(Transient),
             wait=wait_exponential(multiplier=0.25, max=4),
             stop=stop_after_delay(self._timeout_s),
-            before_sleep=before_sleep_log(log, logging.INFO),
+            before_sleep=self._say_that_it_waits,
             reraise=True,
         )
+
+    def _say_that_it_waits(self, state: RetryCallState) -> None:
+        """Once, when it takes longer than a hiccup: people should not sit before silence."""
+        if self._told or (state.seconds_since_start or 0) < _HICCUP_S:
+            return
+        self._told = True
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("Label Studio at %s: %s; trying again for up to %g s", self.url, error, self._timeout_s)
 
     def unreachable(self, error: Transient) -> PlatformUnreachable:
         """What is said when trying again did not help."""
@@ -120,6 +131,16 @@ class LabelStudioApi:
             self._check(response)
         return response
 
+    def _demand_label_studio(self, response: httpx.Response) -> None:
+        """Its interface speaks JSON alone, a page comes from another program."""
+        if "html" in response.headers.get("Content-Type", ""):
+            request = response.request
+            raise PlatformError(
+                f"{self.url} is no Label Studio: {request.method} {request.url.path} gave {response.status_code} and "
+                f"{_detail(response)}",
+                remedy="correct TRIALBASE_LABEL_STUDIO_URL: it is the address without a path, such as http://host:8080",
+            )
+
     def _renew(self) -> None:
         """Exchange a personal access token for access; a legacy token is used as it is."""
         if self._token.count(".") != 2:
@@ -143,6 +164,7 @@ class LabelStudioApi:
         return response
 
     def _check(self, response: httpx.Response) -> None:
+        self._demand_label_studio(response)
         if response.is_success:
             return
         what = f"Label Studio at {self.url} refused {response.request.method} {response.request.url.path}"
@@ -166,4 +188,7 @@ def _is_local(url: str) -> bool:
 
 
 def _detail(response: httpx.Response) -> str:
+    if "html" in response.headers.get("Content-Type", ""):
+        title = re.search(r"<title[^>]*>([^<]{1,100})", response.text, re.IGNORECASE)
+        return f"a web page ({' '.join(title[1].split())})" if title else "a web page"
     return " ".join(response.text.split())[:400]

@@ -21,6 +21,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.statuses: list[int] = []
+        self.page = b""  # what is sent instead of JSON
         self.seen: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -35,7 +36,10 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"] or 0))
         status = self.server.statuses.pop(0) if self.server.statuses else 200
         body = json.dumps({"access": f"access {len(self.server.seen)}", "detail": "says the server"}).encode()
+        body = self.server.page or body
         self.send_response(status)
+        if self.server.page:
+            self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -121,6 +125,28 @@ def test_what_is_there_already_and_what_is_gone_are_no_errors(server: Server) ->
     with LabelStudioApi(server.url, token="abc", timeout_s=5) as api:
         assert api.post("/answers", {}, present=True) == b""
         api.delete("/project")
+
+
+def test_a_web_page_comes_from_another_program(server: Server) -> None:
+    server.page = b"<html><head><title>Welcome to\n nginx!</title></head><body><p>It works</p></body></html>"
+    for status in (200, 404):
+        server.statuses = [status]
+        with LabelStudioApi(server.url, token="legacy", timeout_s=5) as api, pytest.raises(PlatformError) as caught:
+            api.get("/api/version/")
+        assert f"{server.url} is no Label Studio" in str(caught.value)
+        assert f"gave {status} and a web page (Welcome to nginx!)\n" in str(caught.value)
+        assert "<p>" not in str(caught.value)
+        assert "TRIALBASE_LABEL_STUDIO_URL" in caught.value.remedy
+
+
+def test_who_waits_for_a_server_that_is_down_is_told_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    with LabelStudioApi(url, token="legacy", timeout_s=5) as api, pytest.raises(PlatformUnreachable):
+        api.get("/api/version/")
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 1
+    assert told[0].startswith(f"Label Studio at {url}: ConnectError")
+    assert told[0].endswith("trying again for up to 5 s")
 
 
 @pytest.mark.parametrize("url", ["not an address", "ftp://127.0.0.1", "http://[::1", "http://127.0.0.1:x"])
