@@ -45,5 +45,7 @@ def unit_interval(*parts: str | int) -> float:
 
 
 def slug(text: str) -> str:
-    """Lower-case letters, digits and dashes of a name, for folders and URLs; never empty."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-") or "x"
+    """Lower-case letters, digits and dashes of a name, for folders and URLs; other scripts as they are read."""
+    from anyascii import anyascii
+
+    return re.sub(r"[^a-z0-9]+", "-", anyascii(text).lower()).strip("-")[:40].strip("-") or "x"

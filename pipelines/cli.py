@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
@@ -213,6 +214,13 @@ def status(
         print(f"in the inbox: {waiting}")
     for name, error in wrong.items():
         print(f"scenario {name} is left out: {error}", file=sys.stderr)
+    held = Counter(row.scenario for row in ports.lake.state.batches())
+    for name in sorted(set(held) - set(good) - set(wrong)) if scenario is None else ():
+        print(
+            f"scenario {name} is gone, {held[name]} of its batches are held: put its folder back, or name the folder "
+            "that it lies in with TRIALBASE_SCENARIOS",
+            file=sys.stderr,
+        )
 
 
 @app.command()
@@ -235,6 +243,8 @@ def sign(
     ]
     if len(chosen) != 1:
         raise SettingsError("say one thing", remedy="give --approve, --waive REASON or --reject REASON")
+    if not by.strip():
+        raise SettingsError("nobody signs", remedy='give the name of whoever answers for it: --as "Ann Lee"')
     found = _scenario(scenario)
     work = open_work(Settings.existing(), found, batch)
     work.lake.state.batch(found.name, batch)

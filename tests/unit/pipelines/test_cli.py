@@ -58,6 +58,7 @@ def test_status_says_what_to_type_next(tmp_path: Path, delivery: Path) -> None:
         (["run", "--select", 'key:"digits/labels"'], "one batch at a time"),
         (["run", "--select", 'key:"digits/labels"', "--batch", "b"], "has no batch b"),
         (["sign", "digits", "b", "--as", "me"], "say one thing"),
+        (["sign", "digits", "b", "--as", " ", "--approve"], "nobody signs"),
         (["sign", "digits", "b", "--as", "me", "--approve"], "has no batch b"),
         (["report", "digits", "b"], "has no batch b"),
         (["dataset", "diff", "digits@v1", "digits@v2"], "there is no dataset version digits@v1"),

@@ -51,6 +51,13 @@ def test_what_is_signed_is_committed_once(home: Path) -> None:
     assert [(one["number"], one["num_items"]) for one in both] == [(1, 3), (2, 4)]
 
 
+def test_batches_of_a_scenario_that_is_gone_are_not_forgotten(home: Path) -> None:
+    ingested(home, "monday", 1)
+    (home / "scenarios").rename(home / "elsewhere")
+    done = trialbase(home, "status")
+    assert "scenario cells is gone, 1 of its batches are held" in done.stderr
+
+
 def test_what_cannot_be_committed_is_said(home: Path) -> None:
     nothing = trialbase(home, "dataset", "commit", "cells")
     assert (nothing.returncode, "has no batch that could be committed" in nothing.stderr) == (1, True)
