@@ -101,7 +101,8 @@ def _manifest(work: Work, labels: list[Label], batches: list[str]) -> pa.Table:
     items = items.filter(pc.is_in(items["item_id"], wanted)).sort_by("item_id")
     if not work.scenario.labeled:
         return items.append_column("split", pa.repeat(pa.scalar("train", pa.string()), items.num_rows))
-    found = splits(work, batches)
+    brought = set(items["batch"].to_pylist())  # also batches that were never signed, whose items this one asked about
+    found = splits(work, sorted(brought | set(batches)))
     at = pc.index_in(items["item_id"], value_set=found["item_id"].combine_chunks())
     items = items.append_column("split", found["split"].take(at))
     return items.filter(pc.is_valid(items["split"]))

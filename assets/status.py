@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assets.annotations import count
+from assets.ended import ended, ordered_again, renewed
 from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, SEGMENTS, STAGES, TRAINING, TRIAL_INTAKE, stages_of
 from assets.stage import Work, blocks, kept_checks
 from lake.records import Annotation, Task
@@ -24,6 +25,7 @@ class Status:
     says: str
     ready: tuple[str, ...]  # stages that could run now
     next: str  # what to type
+    look: str = ""  # what shows why it ended
 
 
 def status_of(work: Work) -> Status:
@@ -31,6 +33,11 @@ def status_of(work: Work) -> Status:
     row = work.lake.state.batch(work.scenario.name, work.batch_name)
     outcomes = work.lake.state.outcomes(row.scenario, row.batch)
     done = tuple(stage.name for stage in STAGES if stage.name in outcomes)
+    if why := ended(work, row, outcomes):
+        look = f"trialbase quarantine {row.scenario} {row.batch}"
+        return Status(row.scenario, row.batch, row.purpose, done, "nobody", why, (), "", look)
+    if renewed(work, outcomes):
+        done = ()
     waits, says, ready, command = _next(work, row, set(done))
     return Status(row.scenario, row.batch, row.purpose, done, waits, says, ready, command)
 
@@ -108,10 +115,19 @@ def _signing(work: Work, row: BatchRow, run: str) -> tuple[Waiting, str, tuple[s
     if signed is not None and signed.report_hash == report.report_hash and signed.decision != "reject":
         return "the loop", f"signed by {signed.by}", TRAINING if work.scenario.labeled else ("dataset",), run
     if signed is not None and signed.decision == "reject" and signed.report_hash == report.report_hash:
-        if not work.scenario.labeled:
-            return "data owner", f"rejected by {signed.by}: {signed.reason}", (), "deliver corrected data"
-        again = f'trialbase order {row.scenario} {row.batch} --why "REASON"'
-        command = f"{again}, or correct the answers in Label Studio and {run}"
-        return "data owner", f"rejected by {signed.by}: {signed.reason}", AGREEMENT, command
+        return _rejected(work, row, run, f"rejected by {signed.by}: {signed.reason}")
     flag = "--approve" if report.verdict == "pass" else '--waive "REASON"'
     return "steward", f"gate: {report.verdict}", (), f"trialbase sign {row.scenario} {row.batch} --as NAME {flag}"
+
+
+def _rejected(work: Work, row: BatchRow, run: str, says: str) -> tuple[Waiting, str, tuple[str, ...], str]:
+    """A rejected batch is open until its answers are corrected, or all its items are ordered again."""
+    if not work.scenario.labeled:
+        return "data owner", says, (), "deliver corrected data"
+    again, labeled, where = ordered_again(work)
+    if again == labeled:
+        return "nobody", f"rejected; its items are ordered again in {where}", (), ""
+    if again:
+        says += f"; {again} of its {labeled} items are ordered again in {where}"
+    order = f'trialbase order {row.scenario} {row.batch} --why "REASON"'
+    return "data owner", says, AGREEMENT, f"{order}, or correct the answers in Label Studio and {run}"

@@ -55,6 +55,8 @@ def _plan(work: Work) -> list[Task]:
     gold = work.lake.gold(work.scenario.name, upto=work.batch_name)
     chosen_gold = choose_gold(gold, spec.gold.tasks_per_batch, seed_key=work.batch_name)
     bought = select(_candidates(work, gold), budget=spec.budget_items, explore=spec.explore, seed_key=work.batch_name)
+    if not bought:
+        return []  # gold alone would be paid for nothing
     people = _num_people(work)
     tasks = [_task(work, one.item_id, one.priority, one.reason, people) for one in bought]
     tasks += [_task(work, item_id, 0.5, "gold", people) for item_id in chosen_gold]

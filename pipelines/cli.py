@@ -449,5 +449,8 @@ def _print_statuses(statuses: "Sequence[Status]", as_json: bool) -> None:
         return
     rows = [(one.scenario, one.batch, f"{len(one.done)}", one.waits_for, one.says) for one in statuses]
     print_table(Table(("scenario", "batch", "stages", "waits for", "stands at"), rows))
+    for one in statuses:
+        if one.look:
+            print(f"{one.batch} has ended; its files: {one.look}")
     for command in dict.fromkeys(one.next for one in statuses if one.next):
         print(f"next: {command}")

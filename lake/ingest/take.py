@@ -58,7 +58,7 @@ def take(
     """
     folder = lake.batch(scenario, batch)
     with lake.lock(f"ingest-{scenario}", timeout_s=INGEST_TIMEOUT_S):
-        if folder.has("items") and _outdated(lake, folder, spec):
+        if folder.has("items") and outdated(lake, folder, spec):
             folder.remove("items")
         if not folder.has("items"):
             row = lake.state.batch(scenario, batch)
@@ -75,7 +75,7 @@ def take(
     return receipt_of(folder)
 
 
-def _outdated(lake: Lake, folder: Batch, spec: SourceSpec) -> bool:
+def outdated(lake: Lake, folder: Batch, spec: SourceSpec) -> bool:
     """Whether a batch that nothing was made of yet came in under another `source` of its scenario."""
     if not folder.has("intake") or "curated_items" in lake.state.outcomes(folder.scenario, folder.name):
         return False
