@@ -106,7 +106,9 @@ def ingest(
 ) -> None:
     """Take deliveries in; the same deliveries twice add nothing."""
     from lake.records import Purpose
+    from pipelines.ports import open_lake
     from pipelines.runner import ingest as take_in
+    from pipelines.show_quarantine import first_refused
 
     if purpose not in ("labeling", "trial"):
         raise SettingsError(f"--for {purpose} is unknown", remedy="use --for labeling or --for trial")
@@ -116,14 +118,20 @@ def ingest(
 
         show_delivery(paths, found.spec.source.reader, as_json=as_json)
         return
-    batch, report = take_in(Settings.load(), found, paths, cast(Purpose, purpose), shown=not as_json)
+    settings = Settings.load()
+    batch, report = take_in(settings, found, paths, cast(Purpose, purpose), shown=not as_json)
     rows = {"batch": batch, **report.summary}
     if as_json:
         print_json(rows)
         return
     print_table(Table(("", ""), [(name.replace("_", " "), value) for name, value in rows.items()]))
-    if rows["quarantined"]:
-        print(f"which files, and why: trialbase quarantine {found.name} {batch}")
+    if rows["quarantined"] or rows["faults"]:
+        for line in first_refused(open_lake(settings).batch(found.name, batch)):
+            print(line)
+        print(f"all of them: trialbase quarantine {found.name} {batch}")
+    if not rows["items"] and not rows["orders"]:
+        print("nothing came in: there is nothing to go on with")
+        return
     print(f"next: trialbase run {found.name}")
 
 
@@ -135,16 +143,10 @@ def quarantine(
 ) -> None:
     """Which delivered files did not come in, and why; and what deliveries say that is not sound."""
     from pipelines.ports import open_lake
+    from pipelines.show_quarantine import show_quarantine
 
     found, lake = _scenario(scenario), open_lake(Settings.existing())
-    folder = lake.batch(found.name, lake.state.batch(found.name, batch).batch)
-    refused = folder.read("quarantine", ["source", "reason", "detail"]).to_pylist()
-    faults = folder.read("faults").to_pylist() if folder.has("faults") else []
-    if as_json:
-        print_json({"quarantined": refused, "faults": faults})
-        return
-    rows = [(row["reason"], row["source"], row["detail"]) for row in [*refused, *faults]]
-    print_table(Table(("reason", "file", "detail"), rows)) if rows else print("everything came in")
+    show_quarantine(lake.batch(found.name, lake.state.batch(found.name, batch).batch), as_json=as_json)
 
 
 @app.command()

@@ -2,7 +2,9 @@
 
 import datetime as dt
 import json
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from lake.lineage import Node
 
 _BEGIN = time.monotonic()
+_READABLE = 16  # columns that a sentence needs at least
+_GAP = " " * 2  # between columns
 Cell = str | int | float | bool | None
 
 
@@ -31,18 +35,78 @@ def say(text: str) -> None:
 
 
 def print_table(table: Table) -> None:
+    """As wide as the terminal, or as its content where there is none. The first column, a name, is never broken.
+
+    Other cells are wrapped between words; where that does not do, each row becomes lines under its name.
+    """
+    rows = [[_text(cell) for cell in row] for row in table.rows]
+    room = shutil.get_terminal_size((0, 0)).columns
+    widths = _widths([table.head, *rows], room)
+    if widths is None:
+        _print_blocks(table.head, rows, room)
+    else:
+        _print_grid(table, rows, widths)
+
+
+def _widths(lines: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """How wide each column is drawn; None where words would have to be broken. room: 0 for no limit."""
+    from rich.cells import cell_len
+
+    columns = list(zip(*lines, strict=True))
+    wanted = [max(map(cell_len, column)) for column in columns]
+    least = [
+        want if number == 0 else max(min(want, _READABLE), _longest_word(column))
+        for number, (want, column) in enumerate(zip(wanted, columns, strict=True))
+    ]
+    spare = room - len(_GAP) * (len(columns) - 1) - sum(least)
+    if not room:
+        return wanted
+    if spare < 0:
+        return None
+    widths = list(least)
+    for done, number in enumerate(sorted(range(len(columns)), key=lambda one: wanted[one] - least[one])):
+        more = min(wanted[number] - least[number], spare // (len(columns) - done))
+        widths[number] += more
+        spare -= more
+    return widths
+
+
+def _longest_word(texts: Sequence[str]) -> int:
+    from rich.cells import cell_len
+
+    return max((cell_len(word) for text in texts for word in text.split()), default=0)
+
+
+def _print_grid(table: Table, rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
 
     drawn = RichTable(box=box.SIMPLE_HEAD, show_header=any(table.head), pad_edge=False)
-    for column, name in enumerate(table.head):
+    for column, (name, width) in enumerate(zip(table.head, widths, strict=True)):
         numeric = bool(table.rows) and all(isinstance(row[column], int | float) for row in table.rows)
-        drawn.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in table.rows:
-        drawn.add_row(*(_text(cell) for cell in row))
-    console = Console(highlight=False, markup=False)
-    console.print(drawn)
+        drawn.add_column(name, justify="right" if numeric else "left", overflow="fold", width=width)
+    for row in rows:
+        drawn.add_row(*row)
+    total = sum(widths) + len(_GAP) * len(widths) + 2
+    Console(highlight=False, markup=False, width=total).print(drawn)
+
+
+def _print_blocks(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> None:
+    """Each row as lines: its name, and under it the rest."""
+    indent = max(map(len, head[1:])) + 4
+    for name, *rest in rows:
+        print(f"\n{head[0]} {name}".rstrip() if head[0] else f"\n{name}")
+        for title, text in zip(head[1:], rest, strict=True):
+            wrapped = textwrap.wrap(text, max(_READABLE, room - indent), break_long_words=False, break_on_hyphens=False)
+            for number, line in enumerate(wrapped or [""]):
+                print(f"  {title if number == 0 else '':{indent - 2}}{line}".rstrip())
+    print()
+
+
+def printable(text: str) -> str:
+    """A text that moves no cursor and rings no bell: what cannot be printed is written as an escape."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def print_json(data: object) -> None:
@@ -93,7 +157,7 @@ def _node(node: "Node") -> str:
 def _text(cell: Cell) -> str:
     if cell is None:
         return "-"
-    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+    return f"{cell:.3f}" if isinstance(cell, float) else printable(str(cell))
 
 
 def _plain(value: object) -> object:

@@ -22,6 +22,7 @@ from pipelines.web.item import read_item_view
 from pipelines.web.media import media_routes
 from pipelines.web.pages import STATIC, render
 from pipelines.web.portal import Portal, status_code
+from pipelines.web.quarantine import read_quarantine
 from pipelines.web.refusal import Refusal
 from pipelines.web.show import show_items
 from pipelines.web.signing import MAX_REASON_CHARS, Form, Refused, decide, read_form
@@ -76,6 +77,14 @@ def _page_routes(portal: Portal) -> APIRouter:
     @router.get("/scenarios/{scenario}/batches/{batch}/checks/{number}")
     def check(user: LoggedIn, scenario: str, batch: str, number: int, page: int = 1) -> Response:
         return _check_page(portal, user, portal.work(scenario, batch), number, page)
+
+    @router.get("/scenarios/{scenario}/batches/{batch}/quarantine")
+    def quarantine(
+        user: LoggedIn, scenario: str, batch: str, reason: str = "", page: int = 1, faults_page: int = 1
+    ) -> Response:
+        work = portal.work(scenario, batch)
+        view = read_quarantine(work, portal.items, reason=reason, page=page, faults_page=faults_page)
+        return render("quarantine", user=user, work=work, view=view)
 
     @router.get("/scenarios/{scenario}/items/{item_id}")
     def item(user: LoggedIn, scenario: str, item_id: str) -> Response:

@@ -91,6 +91,7 @@ class BatchView:
     row: BatchRow
     status: Status
     bars: tuple[Bar, ...]
+    num_faults: int  # in what the delivery says
     clusters: Clusters
     report: GateReport | None
     labels: tuple[LabelRow, ...]
@@ -104,6 +105,10 @@ class BatchView:
     has_docs: bool
     has_trial_page: bool
 
+    @property
+    def num_quarantined(self) -> int:
+        return sum(bar.count for bar in self.bars if bar.key == "quarantined")
+
 
 def read_batch(work: Work, items: Items, *, page: int, order: Order) -> BatchView:
     """Everything on the page of a batch."""
@@ -115,6 +120,7 @@ def read_batch(work: Work, items: Items, *, page: int, order: Order) -> BatchVie
         row=state.batch(name, work.batch_name),
         status=status_of(work),
         bars=tuple(funnel(work)),
+        num_faults=work.batch.read("faults", ["reason"]).num_rows if work.batch.has("faults") else 0,
         clusters=read_clusters(work.batch, items, name),
         report=present_report(work),
         labels=rows,

@@ -1,5 +1,6 @@
 """What the portal shows of a real home, over real HTTP."""
 
+import html
 import re
 from pathlib import Path
 
@@ -60,6 +61,20 @@ def test_failing_items_of_a_check_can_be_looked_at(reading: httpx.Client, batch:
     for item_id in checks[number - 1].failing_item_ids:
         assert f"/scenarios/{SCENARIO}/items/{item_id}" in text
     assert reading.get(f"{page_of(batch)}/checks/99").status_code == 404
+
+
+def test_quarantine_page_names_every_file_and_why(reading: httpx.Client, batch: Work) -> None:
+    refused = batch.batch.read("quarantine").to_pylist()
+    assert f"{page_of(batch)}/quarantine" in reading.get(page_of(batch)).text
+    text = reading.get(f"{page_of(batch)}/quarantine").text
+    for row in refused:
+        assert html.escape(row["source"]) in text
+        assert html.escape(row["detail"]).replace("&#x27;", "&#39;") in text
+    reason = refused[0]["reason"]
+    narrowed = reading.get(f"{page_of(batch)}/quarantine", params={"reason": reason}).text
+    for row in refused:
+        assert (html.escape(row["source"]) in narrowed) == (row["reason"] == reason)
+    assert "No file was quarantined for this reason" in reading.get(f"{page_of(batch)}/quarantine?reason=none").text
 
 
 def test_item_page_tells_the_whole_story(reading: httpx.Client, batch: Work) -> None:
