@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _BEGIN = time.monotonic()
 _READABLE = 16  # columns that a sentence needs at least
-_GAP = " " * 2  # between columns
+_GAP = 3  # columns between two cells, as the box draws them
 Cell = str | int | float | bool | None
 
 
@@ -58,7 +58,7 @@ def _widths(lines: Sequence[Sequence[str]], room: int) -> list[int] | None:
         want if number == 0 else max(min(want, _READABLE), _longest_word(column))
         for number, (want, column) in enumerate(zip(wanted, columns, strict=True))
     ]
-    spare = room - len(_GAP) * (len(columns) - 1) - sum(least)
+    spare = room - _GAP * len(columns) - sum(least)
     if not room:
         return wanted
     if spare < 0:
@@ -88,7 +88,7 @@ def _print_grid(table: Table, rows: Sequence[Sequence[str]], widths: Sequence[in
         drawn.add_column(name, justify="right" if numeric else "left", overflow="fold", width=width)
     for row in rows:
         drawn.add_row(*row)
-    total = sum(widths) + len(_GAP) * len(widths) + 2
+    total = sum(widths) + _GAP * len(widths)
     Console(highlight=False, markup=False, width=total).print(drawn)
 
 

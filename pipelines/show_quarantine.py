@@ -20,13 +20,8 @@ def show_quarantine(batch: Batch, *, as_json: bool) -> None:
     if not refused and not faults:
         print("everything came in")
         return
-    rows = [(row["source"], row["reason"], row["detail"] + _twin(row["duplicate_of"])) for row in refused]
-    rows += [(row["source"], row["reason"], row["detail"]) for row in faults]
+    rows = [(row["source"], row["reason"], row["detail"]) for row in [*refused, *faults]]
     print_table(Table(("file", "reason", "detail"), rows))
-
-
-def _twin(item_id: str | None) -> str:
-    return f"; the same as item {item_id[:12]}" if item_id else ""
 
 
 def first_refused(batch: Batch) -> Iterator[str]:
