@@ -1,6 +1,5 @@
 """The annotation platform on a Label Studio server (open edition 1.23, SQLite or PostgreSQL)."""
 
-import html
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from labeling.answers import choice_from_result
 from labeling.config import LabelConfig
+from labeling.guideline import to_html
 from labeling.label_studio_api import LabelStudioApi, Transient
 from labeling.label_studio_rows import (
     PAGE,
@@ -53,7 +53,7 @@ class LabelStudioPlatform:
             )
         wanted = {
             "label_config": config.xml,
-            "expert_instruction": f"<pre>{html.escape(guideline)}</pre>",
+            "expert_instruction": to_html(guideline),
             "maximum_annotations": overlap,
         }
         with self._api() as api:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _OURS = "# Written by Trialbase. Remove this line, and what you change below is kept.\n"
 _DAGSTER_YAML = """telemetry:
   enabled: false
+nux:
+  enabled: false
 compute_logs:
   module: pipelines.step_logs
   class: StepLogs

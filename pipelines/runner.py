@@ -14,6 +14,7 @@ from assets.training_run import finished
 from lake.errors import NotReady
 from lake.ingest import register
 from lake.records import Annotation, Purpose, Task, to_table
+from pipelines.dagster_page import show_scenario
 from pipelines.materialise import materialise, open_instance
 from pipelines.ports import open_ports
 from pipelines.settings import Settings
@@ -94,3 +95,4 @@ def _tell_dagster(settings: Settings, scenario: Scenario, batch: str, report: Re
         key = asset_key(scenario.name, "raw_items")
         event = dg.AssetMaterialization(key, partition=batch, metadata=metadata_of(report))
         instance.report_runless_asset_event(event)
+    show_scenario(settings, scenario.name)

@@ -256,4 +256,4 @@ def test_the_adapter_has_every_verb(platform: AnnotationPlatform) -> None:
 def test_a_config_of_its_own_reaches_the_page(project: str, admin: LabelStudioApi) -> None:
     page = json.loads(admin.get(f"/api/projects/{project}/"))
     assert LabelConfig.parse(page["label_config"], where="server").classes == CONFIG.classes
-    assert "A sparrow is *small* &amp; brown; less &lt; more." in page["expert_instruction"]
+    assert "A sparrow is <em>small</em> &amp; brown; less &lt; more." in page["expert_instruction"]
