@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from lake.engine_rows import appended, joined, rows_of
 from lake.errors import LakeError, SettingsError
 
 os.environ.setdefault("DAFT_ANALYTICS_ENABLED", "0")
@@ -71,7 +72,7 @@ def map_rows(
     """
     if table.num_rows == 0:
         empty = [pa.array([], type=field.type) for field in out]
-        return pa.Table.from_arrays([*table.columns, *empty], schema=_joined(table.schema, out))
+        return pa.Table.from_arrays([*table.columns, *empty], schema=joined(table.schema, out))
     import daft
     from daft import DataType
 
@@ -97,13 +98,6 @@ def map_rows(
     return appended(table, done["__out"].combine_chunks(), out)
 
 
-def appended(table: pa.Table, found: pa.Array, out: pa.Schema) -> pa.Table:
-    """A table with what was found of its rows, an array of structs, as columns of `out`."""
-    struct = found if isinstance(found, pa.StructArray) else found.chunk(0)
-    fresh = [struct.field(name).cast(out.field(name).type) for name in out.names]
-    return pa.Table.from_arrays([*table.combine_chunks().columns, *fresh], schema=_joined(table.schema, out))
-
-
 def map_stream(
     tables: Iterable[pa.Table],
     columns: Sequence[str],
@@ -123,14 +117,3 @@ def map_stream(
 
     _start()
     return streamed(chain(first, coming), columns, function, out)
-
-
-def rows_of(function: Callable[..., tuple[object, ...]], out: pa.Schema, *columns: Sequence[Any]) -> pa.StructArray:
-    """`function(*values of columns)` for every row, as an array of structs with the fields of `out`."""
-    rows = [function(*row) for row in zip(*columns, strict=True)]
-    arrays = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), out, strict=True)]
-    return pa.StructArray.from_arrays(arrays, fields=list(out))
-
-
-def _joined(left: pa.Schema, right: pa.Schema) -> pa.Schema:
-    return pa.schema([*left, *right])

@@ -16,7 +16,7 @@ from daft.io.pushdowns import Pushdowns
 from daft.io.source import DataSource, DataSourceTask
 from daft.recordbatch import RecordBatch
 
-from lake.engine import appended, rows_of
+from lake.engine_rows import appended, rows_of
 from lake.errors import LakeError
 
 UNIT_ROWS, UNIT_BYTES = 64, 2**20  # what a process is handed at once
