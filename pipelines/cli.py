@@ -276,10 +276,10 @@ def report(
         print(found.to_json())
         return
     rows = [
-        ("yes" if check.passed else f"NO ({check.severity})", check.stage, check.name, check.observed, check.expected)
+        (check.name, "yes" if check.passed else f"NO ({check.severity})", check.observed, check.expected, check.stage)
         for check in found.checks
     ]
-    print_table(Table(("passed", "stage", "check", "observed", "expected"), rows))
+    print_table(Table(("check", "passed", "observed", "expected", "stage"), rows))
     print(f"gate: {found.verdict}   report {found.report_hash}")
 
 
