@@ -22,11 +22,12 @@ def inbox(home: Path, scenario: str) -> Path:
     return home / "inbox" / scenario
 
 
-def order_again(work: Work, *, why: str, doubtful: bool = False, items: Sequence[str] = ()) -> tuple[Path, int]:
+def order_again(work: Work, *, why: str, doubtful: bool = False, items: Sequence[str] = ()) -> tuple[Path, ...]:
     """Have labelled items of a batch answered again: all, those that people are not sure of, or some by their ids.
 
-    items: ids, or their first digits. Returns the delivery and its number of items; the same order is one delivery.
-    Raises NotReady for a batch without labels, NotFound for an item that it has no label of, or for nothing to order.
+    items: ids, or their first digits. Returns deliveries of as many items as the budget of a batch has for orders,
+    which is half of it; the same order gives the same ones. Raises NotReady for a batch without labels, NotFound for
+    an item that it has no label of, or for nothing to order.
     """
     if not work.batch.has("labels"):
         raise NotReady(
@@ -42,9 +43,14 @@ def order_again(work: Work, *, why: str, doubtful: bool = False, items: Sequence
             f"batch {work.batch_name} has no doubtful label: all reach {floor:g}",
             remedy="leave --doubtful out, or name the items with --item",
         )
-    requests = [Request(item_id=one, reason="review", why=why, weight=_WEIGHT) for one in chosen]
-    name = f"review-{work.batch_name}-{ids.key(why, *chosen)[:8]}"
-    return deliver(inbox(work.lake.home, work.scenario.name) / name, requests), len(chosen)
+    size = max(1, work.scenario.labeling.budget_items // 2)
+    return tuple(_ordered(work, why, chosen[start : start + size]) for start in range(0, len(chosen), size))
+
+
+def _ordered(work: Work, why: str, items: Sequence[str]) -> Path:
+    requests = [Request(item_id=one, reason="review", why=why, weight=_WEIGHT) for one in items]
+    name = f"review-{work.batch_name}-{ids.key(why, *items)[:8]}"
+    return deliver(inbox(work.lake.home, work.scenario.name) / name, requests)
 
 
 def deliver(folder: Path, requests: Sequence[Request]) -> Path:

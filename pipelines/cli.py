@@ -297,9 +297,10 @@ def order(
 
     work = open_work(Settings.existing(), _scenario(scenario), batch)
     work.lake.state.batch(work.scenario.name, batch)
-    folder, count = order_again(work, why=why, doubtful=doubtful, items=item or ())
-    print(f"{count} items are ordered in {folder}")
-    print(f"next: trialbase ingest {work.scenario.name} {shlex.quote(str(folder))}  (services that are up do it)")
+    folders = order_again(work, why=why, doubtful=doubtful, items=item or ())
+    print(f"ordered, in {len(folders)} {'delivery' if len(folders) == 1 else 'deliveries'} of what a budget allows")
+    for folder in folders:
+        print(f"next: trialbase ingest {work.scenario.name} {shlex.quote(str(folder))}  (services that are up do it)")
 
 
 @app.command()

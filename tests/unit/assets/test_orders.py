@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,18 +44,26 @@ def lines(folder: Path) -> list[dict[str, object]]:
 
 def test_all_the_doubtful_ones_or_some_are_ordered(work: Work) -> None:
     items = work.batch.read("items", ["item_id"])["item_id"].to_pylist()
-    folder, count = order_again(work, why="the scanner was dirty")
-    assert (count, [row["item_id"] for row in lines(folder)]) == (3, sorted(items))
+    (folder,) = order_again(work, why="the scanner was dirty")
+    assert [row["item_id"] for row in lines(folder)] == sorted(items)
     assert {(row["reason"], row["why"]) for row in lines(folder)} == {("review", "the scanner was dirty")}
-    doubtful, _ = order_again(work, why="unsure", doubtful=True)
+    (doubtful,) = order_again(work, why="unsure", doubtful=True)
     assert [row["item_id"] for row in lines(doubtful)] == [items[2]]
-    one, _ = order_again(work, why="look", items=[items[0][:8]])
+    (one,) = order_again(work, why="look", items=[items[0][:8]])
     assert [row["item_id"] for row in lines(one)] == [items[0]]
 
 
+def test_a_large_order_is_as_many_deliveries_as_budgets_allow(work: Work) -> None:
+    spec = work.scenario.spec
+    labeling = work.scenario.labeling.model_copy(update={"budget_items": 4})
+    small = replace(work.scenario, spec=spec.model_copy(update={"labeling": labeling}))
+    folders = order_again(replace(work, scenario=small), why="again")
+    assert [len(lines(folder)) for folder in folders] == [2, 1]
+
+
 def test_the_same_order_is_one_delivery_and_one_batch(work: Work) -> None:
-    first, _ = order_again(work, why="again")
-    assert order_again(work, why="again") == (first, 3)
+    (first,) = order_again(work, why="again")
+    assert order_again(work, why="again") == (first,)
     assert not is_held(work.lake, "digits", first)
     batch = register(work.lake, "digits", [first])
     assert is_held(work.lake, "digits", first)
@@ -64,7 +73,7 @@ def test_the_same_order_is_one_delivery_and_one_batch(work: Work) -> None:
 
 
 def test_a_delivery_of_a_home_that_has_moved_is_still_known(work: Work, tmp_path: Path) -> None:
-    folder, _ = order_again(work, why="again")
+    (folder,) = order_again(work, why="again")
     register(work.lake, "digits", [folder])
     work.lake.state.close()
     moved = Path(shutil.move(work.lake.home, tmp_path / "moved"))
