@@ -9,14 +9,22 @@ structure is JSON with sorted keys and no spaces, so that equal answers are equa
     {"solids": [{"label": "Car", "x": .., "y": .., "z": .., "length": .., "width": .., "height": .., "yaw": ..}, ...]}
     {"polygons": [{"label": "cat", "rings": [[x, y, x, y, x, y, ...], ...]}, ...]}
     {"keypoints": [{"label": "person", "points": [["nose", x, y, true], ...]}, ...]}
+    {"masks": [{"label": "cat", "width": 4, "height": 2, "counts": [3, 2, 3]}, ...]}
+    {"classes": ["cat", "dog"]}        several classes of one item, or none
+    {"ranking": ["b", "a"]}            things by name, the best first
+    {"rating": 4}
     {"number": 1.5}
+
+Spans may be related, each end being the place of a span in the sorted list:
+
+    {"relations": [{"source": 0, "target": 1, "label": "works for"}], "spans": [...]}
 
 Parts are sorted, so that the order in which a person drew them says nothing.
 """
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -83,15 +91,36 @@ class Keypoints:
     points: tuple[tuple[str, float, float, bool], ...]  # name, x, y, whether it can be seen
 
 
-Shape: TypeAlias = Box | Span | Segment | Solid | Polygon | Keypoints
-KINDS: dict[str, type[Box] | type[Span] | type[Segment] | type[Solid] | type[Polygon] | type[Keypoints]] = {
+@dataclass(frozen=True, order=True)
+class Mask:
+    """Pixels of a picture that belong together, row by row from the upper left corner."""
+
+    label: str
+    width: int
+    height: int
+    counts: tuple[int, ...]  # lengths of runs, off and on by turns, the first one off; their sum is width * height
+
+
+@dataclass(frozen=True, order=True)
+class Relation:
+    """That one span has to do with another; `source` and `target` are places in the sorted spans of the answer."""
+
+    source: int
+    target: int
+    label: str  # "" where the question names none
+
+
+Shape: TypeAlias = Box | Span | Segment | Solid | Polygon | Keypoints | Mask
+KINDS: dict[str, type[Box] | type[Span] | type[Segment] | type[Solid] | type[Polygon] | type[Keypoints] | type[Mask]] = {
     "boxes": Box,
     "spans": Span,
     "segments": Segment,
     "solids": Solid,
     "polygons": Polygon,
     "keypoints": Keypoints,
+    "masks": Mask,
 }
+_PLAIN = ("classes", "ranking", "rating", "number")  # kinds without shapes
 
 
 def shapes_text(kind: str, shapes: Sequence[Shape]) -> str:
@@ -102,6 +131,31 @@ def shapes_text(kind: str, shapes: Sequence[Shape]) -> str:
 def number_text(value: float) -> str:
     """The canonical text of a number."""
     return _json({"number": float(value)})
+
+
+def rating_text(value: float) -> str:
+    """The canonical text of a rating: of so many stars."""
+    return _json({"rating": int(value) if float(value).is_integer() else float(value)})
+
+
+def classes_text(classes: Collection[str]) -> str:
+    """The canonical text of a choice of several classes, or of none of them."""
+    return _json({"classes": sorted(set(classes))})
+
+
+def ranking_text(names: Sequence[str]) -> str:
+    """The canonical text of an order, the best first."""
+    return _json({"ranking": list(names)})
+
+
+def related_text(spans: Sequence[Span], relations: Sequence[Relation]) -> str:
+    """The canonical text of spans and how they are related; ends are places in `spans` as it is given."""
+    order = sorted(range(len(spans)), key=lambda place: _json(asdict(spans[place])))
+    now = {before: place for place, before in enumerate(order)}
+    links = sorted({Relation(now[one.source], now[one.target], one.label) for one in relations})
+    if not links:
+        return shapes_text("spans", spans)
+    return _json({"relations": [asdict(one) for one in links], "spans": [asdict(spans[place]) for place in order]})
 
 
 def shapes_of(answer: str, kind: str) -> tuple[Any, ...]:
@@ -117,9 +171,25 @@ def number_of(answer: str) -> float | None:
     return None if value is None else float(value)
 
 
+def rating_of(answer: str) -> float | None:
+    """The rating that an answer holds; None for another kind."""
+    value = _parsed(answer).get("rating")
+    return None if value is None else float(value)
+
+
+def ranking_of(answer: str) -> tuple[str, ...]:
+    """Names, the best first; () for an answer of another kind."""
+    return tuple(_parsed(answer).get("ranking", ()))
+
+
+def relations_of(answer: str) -> tuple[Relation, ...]:
+    """How the spans of an answer are related."""
+    return tuple(Relation(**one) for one in _parsed(answer).get("relations", ()))
+
+
 def kind_of(answer: str) -> str:
-    """A key of KINDS, number, or text for a class or words."""
-    return next(iter(_parsed(answer)), "text")
+    """A key of KINDS, classes, ranking, rating, number, or text for a class or words."""
+    return next((key for key in _parsed(answer) if key != "relations"), "text")
 
 
 def classes_of(answer: str) -> tuple[str, ...]:
@@ -127,7 +197,9 @@ def classes_of(answer: str) -> tuple[str, ...]:
     kind = kind_of(answer)
     if kind == "text":
         return (answer,)
-    return () if kind == "number" else tuple(one.label for one in shapes_of(answer, kind))
+    if kind == "classes":
+        return tuple(_parsed(answer)["classes"])
+    return tuple(one.label for one in shapes_of(answer, kind)) if kind in KINDS else ()
 
 
 def _parsed(answer: str) -> dict[str, Any]:
@@ -138,8 +210,8 @@ def _parsed(answer: str) -> dict[str, Any]:
         found = json.loads(answer)
     except ValueError:
         return {}
-    known = isinstance(found, dict) and len(found) == 1 and next(iter(found)) in (*KINDS, "number")
-    return found if known else {}
+    kinds = set(found) - {"relations"} if isinstance(found, dict) and "spans" in found else set(found)
+    return found if isinstance(found, dict) and len(kinds) == 1 and kinds <= {*KINDS, *_PLAIN} else {}
 
 
 def _frozen(value: Any) -> Any:
