@@ -111,7 +111,9 @@ class Relation:
 
 
 Shape: TypeAlias = Box | Span | Segment | Solid | Polygon | Keypoints | Mask
-KINDS: dict[str, type[Box] | type[Span] | type[Segment] | type[Solid] | type[Polygon] | type[Keypoints] | type[Mask]] = {
+KINDS: dict[
+    str, type[Box] | type[Span] | type[Segment] | type[Solid] | type[Polygon] | type[Keypoints] | type[Mask]
+] = {
     "boxes": Box,
     "spans": Span,
     "segments": Segment,
