@@ -4,7 +4,7 @@ Table 1: sample size code letters. Tables 2-A, 2-B and 2-C: single sampling plan
 reduced inspection. A cell holds the acceptance number Ac, or an arrow to the first plan below or above it; the
 rejection number is always Ac + 1 (the gap between them that reduced inspection had in MIL-STD-105E and in the
 1989 edition is gone since 1999). AQLs up to 10 are percent nonconforming items or nonconformities per 100 items,
-larger ones are nonconformities per 100 items only (clause 5.2).
+larger ones are nonconformities per 100 items only (clause 5).
 """
 
 from dataclasses import dataclass
@@ -113,7 +113,7 @@ class Cell:
 
 
 def code_letter(lot_size: int, level: Level) -> str:
-    """The sample size code letter of table 1 (clause 10.1).
+    """The sample size code letter of table 1 (clauses 10.1 and 10.2).
 
     Raises SpecError for a lot of fewer than two items, where sampling has no meaning, and for an unknown level.
     """
