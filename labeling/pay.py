@@ -88,7 +88,7 @@ def pay_sheet(entries: Iterable[LedgerEntry], period: Period, *, withheld: Colle
 
     Source of the rounding: largest remainders (Hamilton).
     """
-    due = [one for one in _distinct(entries) if one.kind == "annotation" and period.holds(one.at)]
+    due = [one for one in distinct_entries(entries) if one.kind == "annotation" and period.holds(one.at)]
     unpaid = set(withheld)
     paid = [one for one in due if one.key not in unpaid]
     lines = _lines(paid)
@@ -175,8 +175,8 @@ def _days(period: Period) -> tuple[dt.date, dt.date]:
     return period.start, period.end - dt.timedelta(days=1)
 
 
-def _distinct(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
-    """One entry a key, by key."""
+def distinct_entries(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
+    """One entry a key, by key. Raises LakeError for two different ones of a key, and for an entry of no answers."""
     by_key: dict[str, LedgerEntry] = {}
     for one in entries:
         if by_key.setdefault(one.key, one) != one:
