@@ -101,7 +101,8 @@ def progress(order: Order, tasks: Iterable[Task], annotations: Sequence[Annotati
     Answers that count are those of `labeling.platform.current_votes`: one a person, at most the task's overlap. An
     item of the order that has no task yet wants the overlap that most of its tasks have, or one answer.
     """
-    wanted = {task.task_id: task for task in tasks if task.item_id in set(order.item_ids) and task.reason != "gold"}
+    ordered = set(order.item_ids)
+    wanted = {task.task_id: task for task in tasks if task.item_id in ordered and task.reason != "gold"}
     counted = [
         one
         for one in current_votes(annotations, {name: task.overlap for name, task in wanted.items()})
@@ -110,7 +111,7 @@ def progress(order: Order, tasks: Iterable[Task], annotations: Sequence[Annotati
     got = Counter(one.task_id for one in counted)
     usual = Counter(task.overlap for task in wanted.values())
     most = max(usual, key=lambda overlap: (usual[overlap], overlap)) if usual else 1
-    without = set(order.item_ids) - {task.item_id for task in wanted.values()}
+    without = ordered - {task.item_id for task in wanted.values()}
     left = {name: task.overlap - got[name] for name, task in wanted.items()}
     undone = {wanted[name].item_id for name, num in left.items() if num} | without
     return Progress(
