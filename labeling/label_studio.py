@@ -1,8 +1,9 @@
 """The annotation platform on a Label Studio server (open edition 1.23, SQLite or PostgreSQL)."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import NamedTuple
 
 from labeling.config import LabelConfig
 from labeling.guideline import to_html
@@ -10,8 +11,10 @@ from labeling.label_studio_api import LabelStudioApi, Transient
 from labeling.label_studio_pull import read_known, read_pull
 from labeling.label_studio_rows import (
     PAGE,
+    WITHOUT_ANSWERS,
     ImportReply,
     ProjectRow,
+    TaskRow,
     VersionReply,
     count_tasks,
     find_projects,
@@ -22,9 +25,17 @@ from labeling.platform import PlatformTask, Pull, mixed_order
 from lake.errors import PlatformError
 
 _IMPORT_TASKS = 5000  # the server takes a third more a second than in thousands
+_WRITERS = 4  # that change tasks one by one
 _IMPORT_CHARACTERS = 16_000_000  # of media inside tasks, in one request
 _IMPORT_TIMEOUT_S = 300.0
 _TITLE_LENGTH = (3, 50)
+
+
+class Placed(NamedTuple):
+    """A task of ours on the server."""
+
+    id: int
+    overlap: int
 
 
 class LabelStudioPlatform:
@@ -59,18 +70,20 @@ class LabelStudioPlatform:
         """See AnnotationPlatform.
 
         Label Studio knows no key of ours and takes the same task twice. So what is there is looked up
-        before every import, and again after one whose reply was lost; a copy that slipped in all the same
-        (an import that went on behind a timeout) is removed by the next push while nobody answered it.
+        before every import, and again after one whose reply was lost. A copy that slipped in all the same (an
+        import that went on behind a timeout or a kill) is removed while nobody answered it: by this push where
+        it shows in the number of tasks, else by the next.
         """
         added: set[str] = set()
         with self._api() as api:
             try:
                 for attempt in api.attempts():
                     with attempt:
-                        self._push_missing(api, project, tasks, added)
+                        there = self._push_missing(api, project, tasks, added)
             except Transient as error:
                 raise api.unreachable(error) from error
-            self._set_overlaps(api, project, tasks)
+            usual = read_project(api, project).maximum_annotations
+        self._set_overlaps(tasks, there, usual)
         return len(added)
 
     def pull(self, project: str, config: LabelConfig, since: datetime | None) -> Pull:
@@ -132,10 +145,13 @@ class LabelStudioPlatform:
             api.delete(f"/api/projects/{created.id}/")
         return oldest
 
-    def _push_missing(self, api: LabelStudioApi, project: str, tasks: Sequence[PlatformTask], added: set[str]) -> None:
-        """Import what is not there; `added` grows by what is there now and was not before."""
-        there = self._without_copies(api, project)
-        key = LabelConfig.parse(read_project(api, project).label_config, where=f"project {project}").value_key
+    def _push_missing(
+        self, api: LabelStudioApi, project: str, tasks: Sequence[PlatformTask], added: set[str]
+    ) -> dict[str, Placed]:
+        """Import what is not there; `added` grows by what is there now and was not before. Returns what is there."""
+        there, num_tasks = self._without_copies(api, project)
+        row = read_project(api, project)
+        key = LabelConfig.parse(row.label_config, where=f"project {project}").value_key
         wanted = {one.task.task_id: one for one in tasks}
         missing = [one for one in mixed_order(list(wanted.values())) if one.task.task_id not in there]
         for chunk in _chunks(missing):
@@ -143,42 +159,67 @@ class LabelStudioPlatform:
             body = [{"data": _data(one, key)} for one in chunk]
             path = f"/api/projects/{project}/import"
             reply = api.post_once(path, body, {"return_task_ids": "true"}, timeout_s=_IMPORT_TIMEOUT_S)
-            num_imported = len(ImportReply.model_validate_json(reply).task_ids)
-            if num_imported != len(chunk):
+            imported = ImportReply.model_validate_json(reply).task_ids
+            if len(imported) != len(chunk):
                 raise PlatformError(
-                    f"Label Studio took {num_imported} of {len(chunk)} tasks",
+                    f"Label Studio took {len(imported)} of {len(chunk)} tasks",
                     remedy="rerun: what is missing is looked up and sent again",
                 )
+            for one, number in zip(chunk, imported, strict=True):
+                there[one.task.task_id] = Placed(number, row.maximum_annotations)
+        if missing and count_tasks(api, project) > num_tasks + len(missing):
+            there, _ = self._without_copies(api, project)
+        return there
 
-    def _without_copies(self, api: LabelStudioApi, project: str) -> set[str]:
-        """The task ids that are there, after removing unanswered copies of a task."""
-        copies = Counter(task.task_id for task in read_tasks(api, project) if task.task_id)
-        if any(count > 1 for count in copies.values()):
-            spare = []
-            for task in sorted(read_tasks(api, project, full=True), key=lambda task: -task.id):
-                if copies[task.task_id] > 1 and not task.annotations:
-                    copies[task.task_id] -= 1
-                    spare.append(task.id)
-            self._delete(api, project, spare)
-        return set(copies)
+    def _without_copies(self, api: LabelStudioApi, project: str) -> tuple[dict[str, Placed], int]:
+        """Our tasks that are there, after removing unanswered copies, and the number of all tasks."""
+        placed, spare, num_tasks = _sorted_out(read_tasks(api, project))
+        if spare:
+            self._delete(api, project, spare, unanswered=True)
+            placed, _, num_tasks = _sorted_out(read_tasks(api, project))
+        return placed, num_tasks
 
-    def _set_overlaps(self, api: LabelStudioApi, project: str, tasks: Sequence[PlatformTask]) -> None:
+    def _set_overlaps(self, tasks: Sequence[PlatformTask], there: Mapping[str, Placed], usual: int) -> None:
         """Give each task its own overlap; one that asked for more before keeps that."""
-        usual = read_project(api, project).maximum_annotations
-        wanted = {one.task.task_id: one.task.overlap for one in tasks}
-        if all(overlap == usual for overlap in wanted.values()):
-            return
-        for task in read_tasks(api, project):
-            if task.task_id in wanted:
-                overlap = wanted[task.task_id]
-                overlap = overlap if task.overlap == usual else max(overlap, task.overlap)
-                if overlap != task.overlap:
-                    api.patch(f"/api/tasks/{task.id}/", {"overlap": overlap})
+        changes = []
+        for task_id, overlap in {one.task.task_id: one.task.overlap for one in tasks}.items():
+            now = there[task_id]
+            due = overlap if now.overlap == usual else max(overlap, now.overlap)
+            if due != now.overlap:
+                changes.append((now.id, due))
 
-    def _delete(self, api: LabelStudioApi, project: str, ids: Sequence[int]) -> None:
+        def change(part: Sequence[tuple[int, int]]) -> None:
+            with self._api() as api:
+                for number, overlap in part:
+                    api.patch(f"/api/tasks/{number}/", {"overlap": overlap})
+
+        with ThreadPoolExecutor(_WRITERS, thread_name_prefix="overlap") as pool:
+            list(pool.map(change, [changes[start::_WRITERS] for start in range(min(_WRITERS, len(changes)))]))
+
+    def _delete(self, api: LabelStudioApi, project: str, ids: Sequence[int], *, unanswered: bool = False) -> None:
+        """Delete tasks; unanswered: only those that nobody has answered by then."""
         for start in range(0, len(ids), PAGE):
             chosen = {"all": False, "included": list(ids[start : start + PAGE])}
-            api.post("/api/dm/actions/", {"selectedItems": chosen}, {"id": "delete_tasks", "project": project})
+            body: dict[str, object] = {"selectedItems": chosen}
+            if unanswered:
+                body["filters"] = WITHOUT_ANSWERS
+            api.post("/api/dm/actions/", body, {"id": "delete_tasks", "project": project})
+
+
+def _sorted_out(rows: Iterable[TaskRow]) -> tuple[dict[str, Placed], list[int], int]:
+    """Where each of our tasks is, the ids of unanswered copies, and the number of rows."""
+    copies: dict[str, list[tuple[bool, int, int]]] = {}
+    num_rows = 0
+    for row in rows:
+        num_rows += 1
+        if row.task_id:
+            copies.setdefault(row.task_id, []).append((not row.num_answers, row.id, row.overlap))
+    placed, spare = {}, []
+    for task_id, found in copies.items():
+        (_, number, overlap), *others = sorted(found)
+        placed[task_id] = Placed(number, overlap)
+        spare += [other for unanswered, other, _ in others if unanswered]
+    return placed, spare, num_rows
 
 
 def _data(one: PlatformTask, value_key: str) -> dict[str, str]:

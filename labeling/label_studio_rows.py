@@ -40,12 +40,19 @@ class TaskRow(BaseModel):
     data: dict[str, object]
     overlap: int
     updated_at: datetime
+    total_annotations: int
+    cancelled_annotations: int
     annotations: list[AnswerRow] = []
 
     @property
     def task_id(self) -> str:
         """Our task id; "" for a task that someone imported by hand."""
         return str(self.data.get("task_id", ""))
+
+    @property
+    def num_answers(self) -> int:
+        """How many annotations it has, skips among them."""
+        return self.total_annotations + self.cancelled_annotations
 
     @property
     def item_id(self) -> str:
@@ -79,7 +86,7 @@ class _User(BaseModel):
     email: str
 
 
-_BARE = "id,data,overlap,updated_at"
+_BARE = "id,data,overlap,updated_at,total_annotations,cancelled_annotations"
 _FULL = f"{_BARE},annotations,completed_by,result,was_cancelled,lead_time"
 
 
@@ -172,6 +179,12 @@ def _within(after: int, upto: int | None, since: datetime | None) -> str:
 def _filter(column: str, operator: str, kind: str, value: str | int) -> dict[str, object]:
     """One condition of the Data Manager."""
     return {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
+
+
+WITHOUT_ANSWERS = {
+    "conjunction": "and",
+    "items": [_filter(name, "equal", "Number", 0) for name in ("total_annotations", "cancelled_annotations")],
+}
 
 
 def _time(time: datetime) -> str:
