@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import lake_duplicates, lake_ingest, lake_versions, loop
+from benchmarks import labeling_sync, lake_duplicates, lake_ingest, lake_versions, loop
 from benchmarks.figure import Figure, results_file
 
 BENCHMARKS: dict[str, Callable[[int | None], Iterator[Figure]]] = {
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[int | None], Iterator[Figure]]] = {
     "lake_commits": lake_versions.commits,
     "lake_million": lake_versions.million,
     "lake_reads": lake_versions.reads,
+    "labeling_sync": labeling_sync.sync,
 }
 
 

@@ -1,9 +1,10 @@
 """The annotation platform on a Label Studio server (open edition 1.23, SQLite or PostgreSQL)."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from labeling.config import LabelConfig
 from labeling.guideline import to_html
@@ -21,10 +22,12 @@ from labeling.label_studio_rows import (
     read_project,
     read_tasks,
 )
+from labeling.label_studio_webhook import WebhookTarget, ensure_webhook
 from labeling.platform import PlatformTask, Pull, mixed_order
 from lake.errors import PlatformError
 
 _IMPORT_TASKS = 5000  # the server takes a third more a second than in thousands
+T = TypeVar("T")
 _WRITERS = 4  # that change tasks one by one
 _IMPORT_CHARACTERS = 16_000_000  # of media inside tasks, in one request
 _IMPORT_TIMEOUT_S = 300.0
@@ -41,10 +44,11 @@ class Placed(NamedTuple):
 class LabelStudioPlatform:
     """AnnotationPlatform on one Label Studio server; holds settings, never a connection."""
 
-    def __init__(self, url: str, *, token: str, timeout_s: float = 30.0) -> None:
+    def __init__(self, url: str, *, token: str, timeout_s: float = 30.0, webhook: WebhookTarget | None = None) -> None:
         self._url = url.rstrip("/")
         self._token = token
         self._timeout_s = timeout_s
+        self._webhook = webhook
 
     def ensure_project(self, name: str, config: LabelConfig, *, guideline: str, overlap: int) -> str:
         """See AnnotationPlatform; refuses a title that Label Studio would not take."""
@@ -64,6 +68,8 @@ class LabelStudioPlatform:
             changed = {key: value for key, value in wanted.items() if getattr(project, key) != value}
             if changed:
                 api.patch(f"/api/projects/{project.id}/", changed)
+            if self._webhook is not None:
+                ensure_webhook(api, project.id, name, self._webhook)
         return str(project.id)
 
     def push(self, project: str, tasks: Sequence[PlatformTask]) -> int:
@@ -154,10 +160,9 @@ class LabelStudioPlatform:
         key = LabelConfig.parse(row.label_config, where=f"project {project}").value_key
         wanted = {one.task.task_id: one for one in tasks}
         missing = [one for one in mixed_order(list(wanted.values())) if one.task.task_id not in there]
-        for chunk in _chunks(missing):
+        path = f"/api/projects/{project}/import"
+        for chunk, body in _ahead(_chunks(missing), lambda chunk: _import_body(chunk, key)):
             added.update(one.task.task_id for one in chunk)
-            body = [{"data": _data(one, key)} for one in chunk]
-            path = f"/api/projects/{project}/import"
             reply = api.post_once(path, body, {"return_task_ids": "true"}, timeout_s=_IMPORT_TIMEOUT_S)
             imported = ImportReply.model_validate_json(reply).task_ids
             if len(imported) != len(chunk):
@@ -220,6 +225,24 @@ def _sorted_out(rows: Iterable[TaskRow]) -> tuple[dict[str, Placed], list[int], 
         placed[task_id] = Placed(number, overlap)
         spare += [other for unanswered, other, _ in others if unanswered]
     return placed, spare, num_rows
+
+
+def _import_body(tasks: Sequence[PlatformTask], value_key: str) -> bytes:
+    """The JSON that an import takes."""
+    return json.dumps([{"data": _data(one, value_key)} for one in tasks], ensure_ascii=False).encode()
+
+
+def _ahead(items: Iterable[T], make: Callable[[T], bytes]) -> Iterator[tuple[T, bytes]]:
+    """Each item with what is made of it; the next one is made while the caller works on this one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="import") as pool:
+        waiting: list[tuple[T, Future[bytes]]] = []
+        for item in items:
+            waiting.append((item, pool.submit(make, item)))
+            if len(waiting) > 1:
+                first, made = waiting.pop(0)
+                yield first, made.result()
+        for last, made in waiting:
+            yield last, made.result()
 
 
 def _data(one: PlatformTask, value_key: str) -> dict[str, str]:

@@ -80,7 +80,7 @@ class LabelStudioApi:
         self._patiently("DELETE", path, None, None, allow=(404,))
 
     def post_once(self, path: str, body: object, query: Query, *, timeout_s: float) -> bytes:
-        """Send `body` at most once. Raises Transient when nobody knows whether it was taken."""
+        """Send `body` (or JSON as bytes) at most once. Raises Transient when nobody knows whether it was taken."""
         return self._authorised("POST", path, query, body, timeout_s=timeout_s).content
 
     def _patiently(
@@ -163,8 +163,12 @@ class LabelStudioApi:
         self, method: str, path: str, query: Query | None, body: object, timeout_s: float | None
     ) -> httpx.Response:
         more: dict[str, Any] = {} if timeout_s is None else {"timeout": timeout_s}
+        if isinstance(body, bytes):
+            more |= {"content": body, "headers": {"Content-Type": "application/json"}}
+        elif body is not None:
+            more["json"] = body
         try:
-            response = self._client.request(method, path, params=query, json=body, **more)
+            response = self._client.request(method, path, params=query, **more)
         except httpx.TransportError as error:
             raise Transient(f"{type(error).__name__}: {error}") from error
         self._server_time = _date(response)
