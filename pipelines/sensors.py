@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.annotations import count, of_batch, sync
+from assets.annotations import count, of_batch, reopen, sync
 from assets.graph import asset_key, partitions_of
 from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, TRAINING, TRIAL_INTAKE
 from assets.orders import inbox
@@ -114,9 +114,11 @@ def _answers(scenario: Scenario, ports: Ports) -> Iterator[dg.RunRequest]:
     for number, status in enumerate(waiting):
         work = Work(ports, scenario, status.batch)
         if number == 0:
-            sync(work)  # one pull serves all batches of the scenario
+            project = sync(work)  # one pull serves all batches of the scenario
         tasks = work.batch.records("tasks", Task)
-        counts = count(tasks, of_batch(work, tasks))
+        votes = of_batch(work, tasks)
+        reopen(work, project, tasks, votes)
+        counts = count(tasks, votes)
         if counts["tasks_complete"] >= scenario.quality.min_overlap_share * len(tasks):
             yield _request(scenario, status.batch, AGREEMENT, str(counts["annotations"]))
 
