@@ -86,11 +86,11 @@ class LabelStudioPlatform:
             try:
                 for attempt in api.attempts():
                     with attempt:
-                        there = self._push_missing(api, project, tasks, added)
+                        row = read_project(api, project)
+                        there = self._push_missing(api, row, tasks, added)
             except Transient as error:
                 raise api.unreachable(error) from error
-            usual = read_project(api, project).maximum_annotations
-        self._set_overlaps(tasks, there, usual)
+        self._set_overlaps(tasks, there, row.maximum_annotations)
         return len(added)
 
     def pull(self, project: str, config: LabelConfig, since: datetime | None) -> Pull:
@@ -158,11 +158,11 @@ class LabelStudioPlatform:
         return oldest
 
     def _push_missing(
-        self, api: LabelStudioApi, project: str, tasks: Sequence[PlatformTask], added: set[str]
+        self, api: LabelStudioApi, row: ProjectRow, tasks: Sequence[PlatformTask], added: set[str]
     ) -> dict[str, Placed]:
         """Import what is not there; `added` grows by what is there now and was not before. Returns what is there."""
+        project = str(row.id)
         there, num_tasks = self._without_copies(api, project)
-        row = read_project(api, project)
         key = LabelConfig.parse(row.label_config, where=f"project {project}").value_key
         wanted = {one.task.task_id: one for one in tasks}
         missing = [one for one in mixed_order(list(wanted.values())) if one.task.task_id not in there]
