@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from assets.stage import Report, Work, data_docs, kept_checks
-from labeling.consensus.classes import Consensus, agree
+from labeling.consensus.agree import Consensus, agree
+from labeling.consensus.classes import Choices
 from labeling.gold import gold_figures
 from lake.errors import NotReady
 from lake.records import Annotation, Label, to_table
@@ -33,6 +34,8 @@ def run(work: Work) -> Report:
             "labels": len(agreed.labels),
             "confident": confident,
             "mean_confidence": round(float(np.mean([one.confidence for one in agreed.labels])), 4),
+            "consensus": agreed.method,
+            "why": agreed.why,
             "gate": report.verdict,
             "report": report.report_hash,
         },
@@ -61,7 +64,7 @@ def _judge(work: Work, checks: Sequence[CheckResult]) -> GateReport:
 
 def _agree(work: Work, annotations: Sequence[Annotation]) -> Consensus:
     """Consensus on this batch; what annotators did in earlier batches tells how far to trust them."""
-    scenario = work.scenario
+    scenario, spec = work.scenario, work.scenario.labeling.consensus
     history: dict[str, Annotation] = {}
     for batch in work.lake.batches(scenario.name, purpose="labeling", upto=work.batch_name):
         if batch.name != work.batch_name and batch.has("annotations"):
@@ -69,8 +72,7 @@ def _agree(work: Work, annotations: Sequence[Annotation]) -> Consensus:
     history |= {one.annotation_id: one for one in annotations}
     agreed = agree(
         list(history.values()),
-        scenario.classes,
-        scenario.labeling.consensus,
+        Choices(scenario.classes, spec.method, spec.max_iterations, spec.tolerance),
         gold=_gold(work),
         schema_version=scenario.guideline_version,
     )

@@ -11,9 +11,9 @@ from lake.spec import Spec
 class ConsensusSpec(Spec):
     """How votes become one label."""
 
-    method: Literal["majority", "dawid_skene"]
+    method: Literal["auto", "majority", "one_coin", "dawid_skene", "ibcc", "ebcc"]
     min_posterior: float = Field(gt=0.5, lt=1)
-    max_iterations: PositiveInt = 100
+    max_iterations: PositiveInt = 300
     tolerance: PositiveFloat = 1e-6  # gain in mean log-likelihood a vote, nats
 
 
