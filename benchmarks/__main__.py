@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import lake_duplicates, lake_ingest, lake_versions, loop
+from benchmarks import consensus_choices, lake_duplicates, lake_ingest, lake_versions, loop
 from benchmarks.figure import Figure, results_file
 
 BENCHMARKS: dict[str, Callable[[int | None], Iterator[Figure]]] = {
@@ -18,6 +18,9 @@ BENCHMARKS: dict[str, Callable[[int | None], Iterator[Figure]]] = {
     "lake_commits": lake_versions.commits,
     "lake_million": lake_versions.million,
     "lake_reads": lake_versions.reads,
+    "choices_accuracy": consensus_choices.accuracy,
+    "choices_throughput": consensus_choices.throughput,
+    "choices_memory": consensus_choices.memory,
 }
 
 

@@ -14,7 +14,7 @@ class ConsensusSpec(Spec):
     method: Literal["auto", "majority", "one_coin", "dawid_skene", "ibcc", "ebcc"]
     min_posterior: float = Field(gt=0.5, lt=1)
     max_iterations: PositiveInt = 300
-    tolerance: PositiveFloat = 1e-6  # gain in mean log-likelihood a vote, nats
+    tolerance: PositiveFloat = 1e-5  # gain in mean log-likelihood a vote, nats
 
 
 class GoldSpec(Spec):

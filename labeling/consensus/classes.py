@@ -89,7 +89,7 @@ class Choices:
     classes: Sequence[str] | None = None
     method: ClassMethod = "auto"
     max_iterations: int = 300
-    tolerance: float = 1e-6  # gain in mean log-likelihood a vote at which it rests, nats
+    tolerance: float = 1e-5  # gain in mean log-likelihood a vote at which it rests, nats
 
     def __post_init__(self) -> None:
         if self.method not in get_args(ClassMethod):

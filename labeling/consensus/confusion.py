@@ -11,7 +11,10 @@ Shapes: I items, A annotators, K classes, M subtypes, V = K things to say.
 """
 
 import dataclasses
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +26,10 @@ from labeling.consensus.votes import FloatArray, IntArray
 CROWD = 4.0  # votes at the crowd's accuracy that each annotator's own accuracy starts with
 SUBTYPES = 0.1  # Dirichlet prior of subtypes, in all: most of them stay empty unless the votes call for them
 CLASSES = 1.0  # Dirichlet prior of classes, each
-_CHUNK = 65_536  # items held at once
+WEIGHTS = tuple(2.0 ** (step / 2) for step in range(17))  # 1 to 256
+_EARLY = 5  # iterations after which the prior is looked at again only so often
+_THREADS = min(4, os.cpu_count() or 1)
+_CHUNK = 32_768  # items held at once
 _UNDERFLOW = -600.0  # nats; below this a float's exponential comes near zero
 _FIRST_TRUST = 1e-3  # votes that a class gets at least in a prior, or its logarithm would be undefined
 
@@ -83,6 +89,7 @@ class Model:
     accuracy: FloatArray  # (A,), expected share of right answers, drawn to the crowd's
     log_prior: FloatArray  # (K, M), expected logarithm
     log_stranger: FloatArray  # (K, M, V), of an annotator of whom nothing is known
+    weight: float  # votes that each row of a confusion matrix started with
     evidence: float  # lower bound of the log-likelihood of all votes, nats; of points their log-likelihood
     num_iterations: int
     converged: bool
@@ -112,11 +119,11 @@ class Fitter:
     """Variational inference for one of the models; its numbers are those of the module's docstring."""
 
     num_subtypes: int = 1
-    weight: float = 4.0  # votes that each row of a confusion matrix starts with
+    weight: float | None = None  # votes that each row of a confusion matrix starts with; None: what explains best
     bayesian: bool = True  # else confusion matrices are points, as Dawid and Skene have them
     seed: int = 0  # subtypes start at random
     max_iterations: int = 300
-    tolerance: float = 1e-6  # gain in evidence a vote at which it rests, nats
+    tolerance: float = 1e-5  # gain in evidence a vote at which it rests, nats
 
     def fit(self, ballots: Ballots) -> Model:
         """Alternate between items and annotators, from the shares of votes, until the evidence rests.
@@ -124,9 +131,11 @@ class Fitter:
         Source: the mean-field updates of Li, Rubinstein & Cohn 2019, with the hierarchical prior above.
         """
         counts, sizes = self._start(ballots)
-        before = -np.inf
+        before, weight = -np.inf, self.weight or WEIGHTS[len(WEIGHTS) // 2]
         for iteration in range(1, self.max_iterations + 1):
-            prior = _prior(counts, self.weight)
+            if not self.weight and (iteration <= _EARLY or iteration % _EARLY == 0):
+                weight = _weight(counts, weight)
+            prior = _prior(counts, weight)
             log_confusion, log_prior = self._log(counts + prior[:, :, None, :]), _log_prior(sizes)
             evidence = -_divergence(counts, prior, log_confusion) - _prior_divergence(sizes) if self.bayesian else 0.0
             counts, sizes, likelihood = _pass(ballots, log_confusion, log_prior)
@@ -135,15 +144,17 @@ class Fitter:
             if converged or iteration == self.max_iterations:
                 break
             before = evidence
-        return self._model(counts, sizes, evidence, iteration, converged)
+        return self._model(counts, sizes, weight, evidence, iteration, converged)
 
     def _log(self, votes: FloatArray) -> FloatArray:
         if self.bayesian:
             return _expected_log(votes)
         return np.asarray(np.log(votes / votes.sum(axis=-1, keepdims=True)))
 
-    def _model(self, counts: FloatArray, sizes: FloatArray, evidence: float, iterations: int, rests: bool) -> Model:
-        prior = _prior(counts, self.weight)
+    def _model(
+        self, counts: FloatArray, sizes: FloatArray, weight: float, evidence: float, iterations: int, rests: bool
+    ) -> Model:
+        prior = _prior(counts, weight)
         whole = counts.sum(axis=2) + prior
         crowd = _crowd(counts)
         stranger = np.broadcast_to(_rows(np.array([crowd]), counts.shape[1])[0][:, None, :], counts.shape[1:])
@@ -153,6 +164,7 @@ class Fitter:
             accuracy=_accuracy(counts, crowd),
             log_prior=_log_prior(sizes),
             log_stranger=np.log(np.maximum(stranger, _FIRST_TRUST)),
+            weight=weight,
             evidence=evidence,
             num_iterations=iterations,
             converged=rests,
@@ -174,15 +186,25 @@ class Fitter:
 
 
 def _pass(ballots: Ballots, log_confusion: FloatArray, log_prior: FloatArray) -> tuple[FloatArray, FloatArray, float]:
-    """Expected counts (A, K, M, V), sizes (K, M) and log-likelihood under what is believed of the annotators."""
+    """Expected counts (A, K, M, V), sizes (K, M) and log-likelihood under what is believed of the annotators.
+
+    Pieces go through threads, numpy and scipy let go of the interpreter; sums are made in the pieces' order.
+    """
+
+    def piece(one: tuple[slice, sparse.csr_matrix, IntArray]) -> tuple[FloatArray, FloatArray, float]:
+        _, table, known = one
+        parts, evidence = _responsibility(table, known, log_confusion, log_prior)
+        return table.T @ parts.reshape(len(parts), -1), parts.sum(axis=0), float(evidence.sum())
+
     num_classes, num_subtypes = log_prior.shape
     counts = np.zeros((ballots.table.shape[1], num_classes * num_subtypes))
     sizes, likelihood = np.zeros_like(log_prior), 0.0
-    for _, table, known in ballots.chunks():
-        parts, evidence = _responsibility(table, known, log_confusion, log_prior)
-        counts += table.T @ parts.reshape(len(parts), -1)
-        sizes += parts.sum(axis=0)
-        likelihood += float(evidence.sum())
+    several = ballots.table.shape[0] > _CHUNK
+    with ThreadPoolExecutor(_THREADS) if several else nullcontext() as pool:
+        for more, size, evidence in (pool.map if pool else map)(piece, ballots.chunks()):
+            counts += more
+            sizes += size
+            likelihood += evidence
     return _by_annotator(counts, ballots, num_subtypes), sizes, likelihood
 
 
@@ -243,6 +265,34 @@ def _prior(counts: FloatArray, weight: float) -> FloatArray:
     """(A, K, V): the votes each row starts with."""
     rows = _rows(_accuracy(counts, _crowd(counts)), counts.shape[1])
     return np.maximum(weight * rows, _FIRST_TRUST)
+
+
+def _weight(counts: FloatArray, now: float) -> float:
+    """The one of WEIGHTS under which the counts are most probable, climbing from `now`."""
+    rows = _rows(_accuracy(counts, _crowd(counts)), counts.shape[1])[:, :, None, :]
+    place = int(np.searchsorted(WEIGHTS, now))
+    scores: dict[int, float] = {}
+
+    def score(place: int) -> float:
+        if not 0 <= place < len(WEIGHTS):
+            return -np.inf
+        if place not in scores:
+            scores[place] = _log_marginal(counts, np.maximum(WEIGHTS[place] * rows, _FIRST_TRUST))
+        return scores[place]
+
+    while True:
+        best = max((place, place + 1, place - 1), key=score)
+        if best == place:
+            return float(WEIGHTS[place])
+        place = int(best)
+
+
+def _log_marginal(counts: FloatArray, prior: FloatArray) -> float:
+    """Log probability of all rows of counts under a Dirichlet prior over the last axis (Polya; Minka 2000)."""
+    after = counts + prior
+    seen = gammaln(after).sum() - gammaln(after.sum(axis=-1)).sum()
+    repeats = counts.shape[2]  # the prior is one for all subtypes
+    return float(seen - repeats * (gammaln(prior).sum() - gammaln(prior.sum(axis=-1)).sum()))
 
 
 def _expected_log(votes: FloatArray) -> FloatArray:

@@ -54,7 +54,7 @@ class Votes:
         if missing:
             raise LakeError(f"{missing[0]} is empty in some rows", remedy="leave out rows without an answer")
         (items, item), (annotators, annotator), (vocabulary, code) = (_coded(table[name]) for name in COLUMNS)
-        order = np.lexsort((annotator, item))  # stable: of equals the later row stays last
+        order = np.argsort(item * len(annotators) + annotator, kind="stable")  # of equals the later row stays last
         item, annotator, code = item[order], annotator[order], code[order]
         last = np.ones(len(item), dtype=bool)
         last[:-1] = (item[1:] != item[:-1]) | (annotator[1:] != annotator[:-1])
