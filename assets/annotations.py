@@ -3,13 +3,12 @@
 import dataclasses
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.stage import Fact, Report, Work, data_docs
 from labeling.agreement import krippendorff_alpha
+from labeling.consensus.agree import votes_of
 from labeling.gold import gold_figures
 from labeling.platform import Pull, by_arrival, current_votes
 from lake import tables
@@ -53,7 +52,7 @@ def run(work: Work) -> Report:
 
 def _figures(work: Work, annotations: Sequence[Annotation]) -> dict[str, float | None]:
     """How far people agree with one another, and with the experts."""
-    alpha = krippendorff_alpha(_votes(annotations, work.scenario.classes))
+    alpha = krippendorff_alpha(votes_of(annotations))
     gold = gold_figures(annotations, work.lake.gold(work.scenario.name, upto=work.batch_name))
     answered, correct = sum(gold["num_answers"].to_pylist()), sum(gold["num_correct"].to_pylist())
     return {
@@ -63,17 +62,6 @@ def _figures(work: Work, annotations: Sequence[Annotation]) -> dict[str, float |
         "gold_answers": answered,
         "gold_accuracy": round(correct / answered, 4) if answered else None,
     }
-
-
-def _votes(annotations: Sequence[Annotation], classes: Sequence[str]) -> npt.NDArray[np.int64]:
-    """(items, annotators) of class index, -1 where not asked or skipped."""
-    given = [one for one in annotations if not one.cancelled and one.answer in classes]
-    items = {item: row for row, item in enumerate(sorted({one.item_id for one in given}))}
-    people = {who: column for column, who in enumerate(sorted({one.annotator for one in given}))}
-    table = np.full((len(items), len(people)), -1, dtype=np.int64)
-    for one in given:
-        table[items[one.item_id], people[one.annotator]] = list(classes).index(one.answer)
-    return table
 
 
 def sync(work: Work) -> str:
