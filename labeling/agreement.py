@@ -135,8 +135,8 @@ def _distances(votes: Votes, one: IntArray, other: IntArray, distance: Distance 
     size = len(votes.vocabulary)
     key, place = np.unique(np.minimum(one, other) * size + np.maximum(one, other), return_inverse=True)
     words = votes.vocabulary
-    measured = [0.0 if a == b else distance(words[a], words[b]) for a, b in (divmod(int(k), size) for k in key)]
-    return np.asarray(np.array(measured, dtype=np.float64)[place])
+    measured: list[float] = [0.0 if a == b else distance(words[a], words[b]) for a, b in (divmod(int(k), size) for k in key)]
+    return np.take(np.array(measured, dtype=np.float64), place)
 
 
 def _blocks(num_items: int) -> IntArray:
