@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import consensus_choices, lake_duplicates, lake_ingest, lake_versions, loop
+from benchmarks import consensus_choices, consensus_words, lake_duplicates, lake_ingest, lake_versions, loop
 from benchmarks.figure import Figure, results_file
 
 BENCHMARKS: dict[str, Callable[[int | None], Iterator[Figure]]] = {
@@ -21,6 +21,8 @@ BENCHMARKS: dict[str, Callable[[int | None], Iterator[Figure]]] = {
     "choices_accuracy": consensus_choices.accuracy,
     "choices_throughput": consensus_choices.throughput,
     "choices_memory": consensus_choices.memory,
+    "spans": consensus_words.spans,
+    "transcripts": consensus_words.transcripts,
 }
 
 

@@ -131,12 +131,13 @@ def _pairs(votes: Votes, distance: Distance | None) -> _Pairs:
 def _distances(votes: Votes, one: IntArray, other: IntArray, distance: Distance | None) -> FloatArray:
     """Each different pair of answers is measured once."""
     if distance is None:
-        return (one != other).astype(np.float64)
+        return np.asarray(one != other, dtype=np.float64)
     size = len(votes.vocabulary)
     key, place = np.unique(np.minimum(one, other) * size + np.maximum(one, other), return_inverse=True)
-    words = votes.vocabulary
-    measured: list[float] = [0.0 if a == b else distance(words[a], words[b]) for a, b in (divmod(int(k), size) for k in key)]
-    return np.take(np.array(measured, dtype=np.float64), place)
+    measured = np.empty(len(key), dtype=np.float64)
+    for row, (a, b) in enumerate(zip(*np.divmod(key, size), strict=True)):
+        measured[row] = 0.0 if a == b else distance(votes.vocabulary[a], votes.vocabulary[b])
+    return np.asarray(measured[place], dtype=np.float64)
 
 
 def _blocks(num_items: int) -> IntArray:
