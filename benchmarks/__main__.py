@@ -7,7 +7,15 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import consensus_choices, consensus_words, lake_duplicates, lake_ingest, lake_versions, loop
+from benchmarks import (
+    consensus_choices,
+    consensus_words,
+    lake_duplicates,
+    lake_ingest,
+    lake_versions,
+    loop,
+    votes_bought,
+)
 from benchmarks.figure import Figure, results_file
 
 BENCHMARKS: dict[str, Callable[[int | None], Iterator[Figure]]] = {
@@ -21,6 +29,8 @@ BENCHMARKS: dict[str, Callable[[int | None], Iterator[Figure]]] = {
     "choices_accuracy": consensus_choices.accuracy,
     "choices_throughput": consensus_choices.throughput,
     "choices_memory": consensus_choices.memory,
+    "votes_bought": votes_bought.replay,
+    "votes_with_machine": votes_bought.with_machine,
     "spans": consensus_words.spans,
     "transcripts": consensus_words.transcripts,
 }

@@ -6,8 +6,9 @@ from labeling.consensus.confusion import WEIGHTS, Ballots, Fitter, Model
 
 SUBTYPES = 3  # kinds of items within a class, where errors go together; those not needed stay empty
 MARGIN = 3.0  # nats by which the richer model must win: a Bayes factor of 20, "strong" (Kass & Raftery 1995)
-_STARTS = (0, 1)  # of a model whose outcome depends on where it begins
+_STARTS = (0, 1, 2)  # of a model whose outcome depends on where it begins
 _PATIENCE = 0.1  # of its tolerance: it may seem to rest before it has told kinds of items apart
+_HOPELESS = 30.0  # nats by which the richer model is behind at first, where no other prior is tried
 _STEP = 2.0  # between the priors that the richer model is tried with
 _SAMPLE, _EACH, _MOST = 50_000, 200, 400_000  # votes that models are compared on: in all, an annotator, at most
 
@@ -24,7 +25,7 @@ def choose(ballots: Ballots, method: str, max_iterations: int, tolerance: float)
         return "ibcc", model, f"ibcc was asked for: {_said(model)}"
     sample = _sample(ballots)
     lone = plain.fit(sample)
-    fitter, rich = _rich(sample, lone.weight, max_iterations, tolerance * _PATIENCE)
+    fitter, rich = _rich(sample, lone, max_iterations, tolerance * _PATIENCE)
     if method == "ebcc":
         model = rich if sample is ballots else fitter.fit(ballots)
         return "ebcc", model, f"ebcc was asked for: {_said(model)}"
@@ -46,22 +47,24 @@ def _verdict(better: bool, rich: float, lone: float, model: Model, where: str = 
     )
 
 
-def _rich(sample: Ballots, weight: float, max_iterations: int, tolerance: float) -> tuple[Fitter, Model]:
+def _rich(sample: Ballots, lone: Model, max_iterations: int, tolerance: float) -> tuple[Fitter, Model]:
     """The best model with hidden kinds, its prior climbed to from the plain model's."""
 
-    def fit(step: int) -> tuple[Fitter, Model]:
-        if step not in tried:
-            prior = min(max(weight * _STEP**step, WEIGHTS[0]), WEIGHTS[-1])
-            starts = [Fitter(SUBTYPES, prior, True, seed, max_iterations, tolerance) for seed in _STARTS]
-            tried[step] = max(((one, one.fit(sample)) for one in starts), key=lambda pair: pair[1].evidence)
-        return tried[step]
+    def fit(step: int, seed: int = 0) -> tuple[Fitter, Model]:
+        if (step, seed) not in tried:
+            prior = min(max(lone.weight * _STEP**step, WEIGHTS[0]), WEIGHTS[-1])
+            fitter = Fitter(SUBTYPES, prior, True, seed, max_iterations, tolerance)
+            tried[step, seed] = fitter, fitter.fit(sample)
+        return tried[step, seed]
 
-    tried: dict[int, tuple[Fitter, Model]] = {}
+    tried: dict[tuple[int, int], tuple[Fitter, Model]] = {}
     place = 0
+    if fit(0)[1].evidence < lone.evidence - _HOPELESS:
+        return fit(0)
     for way in (1, -1):
         while fit(place + way)[1].evidence > fit(place)[1].evidence:  # ends at the ends of WEIGHTS: equal, not more
             place += way
-    return fit(place)
+    return max((fit(place, seed) for seed in _STARTS), key=lambda pair: pair[1].evidence)
 
 
 def _sample(ballots: Ballots) -> Ballots:
