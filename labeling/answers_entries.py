@@ -122,10 +122,12 @@ def region_id(config: LabelConfig, place: int) -> str:
 
 
 def whole(config: LabelConfig, value: Json) -> list[Json]:
-    """The one entry of an answer about the whole item."""
-    to_name = config.control_name if config.control_tag == "Pairwise" else config.object_name
+    """The one entry of an answer about the whole item.
+
+    The front end gives <Pairwise> itself as to_name, which the server refuses in predictions; it reads either.
+    """
     tag = config.control_tag.lower()
-    return [{"from_name": config.control_name, "to_name": to_name, "type": tag, "value": value}]
+    return [{"from_name": config.control_name, "to_name": config.object_name, "type": tag, "value": value}]
 
 
 def only(result: Sequence[object], config: LabelConfig) -> Entry | None:

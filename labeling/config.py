@@ -192,7 +192,7 @@ def _points(elements: list[ET.Element], control: ET.Element, where: str) -> Poin
     if len(hidden) > 1 or len(thing) > 1 or len(beside) > len(hidden) + len(thing):
         raise SpecError(
             f"{where}: too many controls for each point",
-            remedy='keep one <Choices perRegion="true"> that says hidden and one <Number perRegion="true"> that says whose',
+            remedy='keep one <Choices perRegion="true"> for hidden and one <Number perRegion="true"> for whose',
         )
     choice = options(hidden[0], "Choice", 1, where) if hidden else ("",)
     if len(choice) > 1:
