@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from labeling.answers import choice_from_result
+from labeling.answers import from_result
 from labeling.config import LabelConfig
 from labeling.guideline import to_html
 from labeling.label_studio_api import LabelStudioApi, Transient
@@ -55,6 +55,7 @@ class LabelStudioPlatform:
             "label_config": config.xml,
             "expert_instruction": to_html(guideline),
             "maximum_annotations": overlap,
+            "enable_empty_annotation": config.may_be_empty,
         }
         with self._api() as api:
             found = find_projects(api, name)
@@ -131,7 +132,6 @@ class LabelStudioPlatform:
         body = {
             "title": name,
             "show_instruction": True,
-            "enable_empty_annotation": False,
             "sampling": "Sequential sampling",
             "show_collab_predictions": False,
             **wanted,
@@ -153,12 +153,12 @@ class LabelStudioPlatform:
     def _push_missing(self, api: LabelStudioApi, project: str, tasks: Sequence[PlatformTask], added: set[str]) -> None:
         """Import what is not there; `added` grows by what is there now and was not before."""
         there = self._without_copies(api, project)
-        key = LabelConfig.parse(read_project(api, project).label_config, where=f"project {project}").value_key
+        config = LabelConfig.parse(read_project(api, project).label_config, where=f"project {project}")
         wanted = {one.task.task_id: one for one in tasks}
         missing = [one for one in mixed_order(list(wanted.values())) if one.task.task_id not in there]
         for chunk in _chunks(missing):
             added.update(one.task.task_id for one in chunk)
-            body = [{"data": _data(one, key)} for one in chunk]
+            body = [{"data": _data(one, config)} for one in chunk]
             path = f"/api/projects/{project}/import"
             reply = api.post_once(path, body, {"return_task_ids": "true"}, timeout_s=_IMPORT_TIMEOUT_S)
             num_imported = len(ImportReply.model_validate_json(reply).task_ids)
@@ -199,7 +199,7 @@ class LabelStudioPlatform:
             api.post("/api/dm/actions/", {"selectedItems": chosen}, {"id": "delete_tasks", "project": project})
 
 
-def _data(one: PlatformTask, value_key: str) -> dict[str, str]:
+def _data(one: PlatformTask, config: LabelConfig) -> dict[str, object]:
     """What the platform and its annotators get to see: nothing here tells gold from the rest."""
     task = one.task
     return {
@@ -207,7 +207,7 @@ def _data(one: PlatformTask, value_key: str) -> dict[str, str]:
         "item_id": task.item_id,
         "guideline_version": task.guideline_version,
         "batch": task.batch,
-        value_key: one.value,
+        **config.task_fields(one.value),
     }
 
 
@@ -226,8 +226,8 @@ def _chunks(tasks: Sequence[PlatformTask]) -> Iterator[list[PlatformTask]]:
 
 
 def _annotation(task: TaskRow, one: AnswerRow, emails: dict[int, str], config: LabelConfig) -> Annotation:
-    """Platform JSON becomes a record; an answer that was skipped or sent in empty is cancelled."""
-    answer = "" if one.was_cancelled else choice_from_result(one.result or [], config)
+    """Platform JSON becomes a record; an answer that was skipped, or that says nothing, is cancelled."""
+    answer = "" if one.was_cancelled else from_result(one.result or [], config)
     who = one.completed_by
     return Annotation(
         annotation_id=str(one.id),

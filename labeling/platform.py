@@ -15,7 +15,7 @@ class PlatformTask:
     """A task and what its annotators are shown."""
 
     task: Task
-    value: str  # text, a media URL or a data URI
+    value: str  # text, a media URL or a data URI; JSON for what LabelConfig.task_fields names
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class AnnotationPlatform(Protocol):
     def pull(self, project: str, config: LabelConfig, since: datetime | None) -> Pull:
         """Tasks changed since `since` (the last pull's cursor; None: all) with all their annotations.
 
-        Nothing is dropped: what was skipped or sent in empty comes as `cancelled` with answer "".
+        Nothing is dropped: what was skipped comes as `cancelled` with answer "", and so does what was sent in empty
+        where nothing is no answer.
         `annotator` is the e-mail, `gold` is False: only the caller knows.
         """
 

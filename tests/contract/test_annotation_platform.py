@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from labeling.answers import choice_to_result
+from labeling.answers import to_result
 from labeling.config import LabelConfig
 from labeling.label_studio import LabelStudioPlatform
 from labeling.label_studio_api import LabelStudioApi
@@ -55,7 +55,7 @@ def post_answer(label_studio: LabelStudioServer, project: str, task: str, user: 
 
 
 def says(answer: str) -> dict[str, object]:
-    return {"result": choice_to_result(answer, CONFIG)}
+    return {"result": to_result(answer, CONFIG)}
 
 
 # Projects and tasks
