@@ -204,7 +204,7 @@ def open_task(page: "Page", url: str, asked: Asked) -> str:
 def submit(page: "Page") -> None:
     """Press the button and wait until the server has the answer."""
     with page.expect_response(lambda reply: "/annotations" in reply.url and reply.request.method == "POST") as reply:
-        page.get_by_role("button", name="Submit", exact=True).first.click()
+        page.get_by_role("button", name="Submit current annotation").first.click()
     assert reply.value.ok, reply.value.text()
 
 
