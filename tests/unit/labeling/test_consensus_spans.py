@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeling.consensus.spans import FittedSpans, Spans
@@ -121,6 +121,7 @@ def test_a_stranger_counts_as_average() -> None:
     assert (label.answer, label.confidence) == (text((1, 4)), 1.0)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeling.consensus.transcripts import FittedTranscripts, Transcripts, aligned, words_of
@@ -107,6 +107,7 @@ def test_a_stranger_counts_as_average() -> None:
     assert label.answer == "two bee"
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_any_texts_in_any_order_give_the_same_label(texts: list[str], random: Random) -> None:
     votes = [("x", f"person {n}", text) for n, text in enumerate(texts)]
