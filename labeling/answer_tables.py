@@ -66,6 +66,20 @@ def read_answers(path: Path, *, config: LabelConfig | None = None) -> AnswerTabl
     return AnswerTable(pa.table([pa.array(one, pa.string()) for one in columns], names=list(COLUMNS)), tuple(left_out))
 
 
+def read_gold(path: Path) -> dict[str, str]:
+    """item -> what is true, of a table with the columns item and answer. Raises DeliveryError as `read_answers`."""
+    if not path.is_file() or path.suffix.lower() not in _READERS or path.suffix.lower() == ".json":
+        raise DeliveryError(f"{path} is no table of gold answers", remedy="give CSV, TSV, JSONL or Parquet")
+    gold: dict[str, str] = {}
+    names: dict[str, str] | None = None
+    for row in _READERS[path.suffix.lower()](path):
+        names = names or {name: _column(name, row, path) for name in ("item", "answer")}
+        item, answer = (_text(row.get(names[name])) for name in ("item", "answer"))
+        if item and answer:
+            gold[item] = answer
+    return gold
+
+
 def _named(rows: Iterable[Mapping[str, Any]], path: Path) -> Iterator[Row]:
     """Each row's item, annotator and answer."""
     names: dict[str, str] | None = None

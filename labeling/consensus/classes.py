@@ -127,6 +127,8 @@ class Choices:
     def _model(self, ballots: Ballots) -> tuple[str, Model | OneCoin | None, str]:
         if self.method == "majority":
             return "majority", None, "majority was asked for: each vote counts the same"
+        if not ballots.num_classes:
+            return "majority", None, "there is no answer to learn from"
         cells = ballots.num_annotators * ballots.num_classes**2
         if self.method == "one_coin" or cells > ROOM:
             asked = "was asked for" if self.method == "one_coin" else f"serves {ballots.num_classes:,} classes"

@@ -77,7 +77,7 @@ class Ballots:
         """(items, K): share of each item's votes for each class; equal where nobody voted."""
         counts = table @ np.tile(np.eye(self.num_classes), (self.num_annotators, 1))
         total = counts.sum(axis=1, keepdims=True)
-        return np.where(total > 0, counts / np.maximum(total, 1), 1 / self.num_classes)
+        return np.where(total > 0, counts / np.maximum(total, 1), 1 / max(1, self.num_classes))
 
 
 @dataclass(frozen=True)
