@@ -34,9 +34,7 @@ def labels_agree(
     ],
     kind: Annotated[
         str,
-        typer.Option(
-            "--type", help="choice, classes, text, spans, ranking, rating, number; auto looks at the answers."
-        ),
+        typer.Option("--type", help="choice, classes, text, spans, boxes, masks, ...; auto looks at the answers."),
     ] = "auto",
     out: Annotated[
         Path | None, typer.Option(help="Write the labels to this .csv, .tsv, .jsonl or .parquet file.")

@@ -1,11 +1,13 @@
 """Which consensus serves which kind of answers."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from labeling.consensus.classes import Choices
 from labeling.consensus.many import ManyClasses
 from labeling.consensus.ranking import Rankings
 from labeling.consensus.ratings import Numbers, Ratings
+from labeling.consensus.shapes import Shapes
 from labeling.consensus.spans import Spans
 from labeling.consensus.transcripts import Transcripts
 from labeling.consensus.votes import Method, Votes
@@ -23,6 +25,7 @@ METHODS: Mapping[str, Callable[[], Method]] = {
     "ranking": Rankings,
     "rating": Ratings,
     "number": Numbers,
+    **{kind: partial(Shapes, kind) for kind in ("boxes", "solids", "polygons", "masks", "keypoints", "segments")},
 }
 
 

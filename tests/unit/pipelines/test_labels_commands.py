@@ -77,7 +77,8 @@ def test_gold_anchors_annotators(tmp_path: Path) -> None:
         (["answers.csv", "--out", "no/folder/labels.csv"], "cannot be written"),
     ],
 )
-def test_a_wrong_word_is_answered_with_a_remedy(tmp_path: Path, table: Path, words: list[str], says: str) -> None:
+@pytest.mark.usefixtures("table")
+def test_a_wrong_word_is_answered_with_a_remedy(tmp_path: Path, words: list[str], says: str) -> None:
     ran = trialbase(tmp_path, "labels", "agree", *words)
     assert ran.returncode != 0
     assert says in " ".join(ran.stderr.split())
