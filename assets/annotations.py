@@ -91,7 +91,7 @@ def sync(work: Work) -> str:
         pull = platform.pull(project, scenario.config, lake.state.cursor(cursor))
         _pay(work, pull.annotations)
         path = mirror_path(scenario.name)
-        tables.write_table(lake.blobs, path, _merged(mirror(work), pull))
+        tables.write_table(lake.blobs, path, merged(mirror(work), pull))
         lake.state.move_cursor(cursor, pull.cursor)
     return project
 
@@ -122,7 +122,7 @@ def count(tasks: Sequence[Task], annotations: Sequence[Annotation]) -> dict[str,
     }
 
 
-def _merged(before: pa.Table, pull: Pull) -> pa.Table:
+def merged(before: pa.Table, pull: Pull) -> pa.Table:
     """Touched tasks get the answers they have now; tasks that are gone lose theirs."""
     touched = pa.array(sorted(pull.touched), pa.string())
     present = pa.array(sorted(pull.present), pa.string())

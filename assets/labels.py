@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from assets.stage import Report, Work, data_docs, kept_checks
+from assets import review
+from assets.stage import Fact, Report, Work, data_docs, kept_checks
 from labeling.consensus.classes import Consensus, agree
 from labeling.gold import gold_figures
 from lake.errors import NotReady
@@ -20,25 +21,40 @@ def run(work: Work) -> Report:
     """One label an item with its confidence; the gate's report for the steward."""
     annotations = work.batch.records("annotations", Annotation)
     agreed = _agree(work, annotations)
-    work.batch.write("labels", to_table(agreed.labels, Label))
+    labels, with_experts = _reviewed(work, agreed.labels)
+    work.batch.write("labels", to_table(labels, Label))
     work.batch.write("annotators", agreed.annotators)
     work.batch.write("gold_figures", gold_figures(annotations, _gold(work)))
     floor = work.scenario.labeling.consensus.min_posterior
     facts = StageFacts(classes=work.scenario.classes, min_posterior=floor)
     checks = validate(work.batch.read("labels"), "labels", work.scenario.quality, facts, docs=data_docs(work))
     report = _judge(work, checks)
-    confident = sum(label.confidence >= floor for label in agreed.labels)
+    confident = sum(label.confidence >= floor for label in labels)
     return Report(
         {
-            "labels": len(agreed.labels),
+            "labels": len(labels),
             "confident": confident,
-            "mean_confidence": round(float(np.mean([one.confidence for one in agreed.labels])), 4),
+            "mean_confidence": round(float(np.mean([one.confidence for one in labels])), 4),
+            **with_experts,
             "gate": report.verdict,
             "report": report.report_hash,
         },
         preview=work.batch.read("labels").slice(0, 8),
         checks=checks,
     )
+
+
+def _reviewed(work: Work, labels: tuple[Label, ...]) -> tuple[tuple[Label, ...], dict[str, Fact]]:
+    """Labels with experts' decisions in place; those that are doubtful still are sent to experts."""
+    if work.scenario.labeling.review is None:
+        return labels, {}
+    found = review.sync(work)
+    settled = review.settled(work, labels, found)
+    facts: dict[str, Fact] = {
+        "sent_to_experts": review.send(work, settled),
+        "adjudicated": sum(one.adjudicated_by is not None for one in settled),
+    }
+    return settled, facts | {f"decisions ignored: {why}": count for why, count in found.num_ignored.items()}
 
 
 def gate_report(work: Work) -> GateReport:

@@ -45,7 +45,7 @@ def push(work: Work, tasks: Sequence[Task]) -> str:
     project = platform.ensure_project(
         scenario.name, scenario.config, guideline=scenario.guideline, overlap=scenario.labeling.overlap
     )
-    values = _values(work, [task.item_id for task in tasks])
+    values = shown_values(work, [task.item_id for task in tasks])
     platform.push(project, [PlatformTask(task, values[task.item_id]) for task in tasks])
     return project
 
@@ -118,10 +118,11 @@ def _asked_again(work: Work) -> dict[str, tuple[Reason, float]]:
     Nothing is asked again of a crew that has no further person to answer it.
     """
     wanted: dict[str, tuple[Reason, float]] = {}
-    more = _num_people(work) > work.scenario.labeling.overlap
+    spec = work.scenario.labeling
+    more = _num_people(work) > spec.overlap
     labels = work.lake.labels(work.scenario.name, upto=work.batch_name)
-    floor = work.scenario.labeling.consensus.min_posterior
-    for item_id, label in labels.items():
+    floor = spec.consensus.min_posterior
+    for item_id, label in labels.items() if spec.review is None else ():  # or experts look at them
         if more and label.confidence < floor and label.adjudicated_by is None:
             wanted[item_id] = ("review", 1.0 - label.confidence)
     for row in work.batch.read("orders").to_pylist():
@@ -139,7 +140,7 @@ def _champion_says(work: Work, pool: pa.Table) -> list[npt.NDArray[np.float64]] 
     return [np.asarray(row, dtype=np.float64) for row in said["probabilities"].to_pylist()]
 
 
-def _values(work: Work, item_ids: Sequence[str]) -> dict[str, str]:
+def shown_values(work: Work, item_ids: Sequence[str]) -> dict[str, str]:
     """What annotators are shown: text, a picture inside the task, or a link to it."""
     items = work.lake.read_all(work.scenario.name, "items", upto=work.batch_name)
     wanted = set(item_ids)

@@ -207,6 +207,7 @@ def _data(one: PlatformTask, value_key: str) -> dict[str, str]:
         "item_id": task.item_id,
         "guideline_version": task.guideline_version,
         "batch": task.batch,
+        **dict(one.beside),
         value_key: one.value,
     }
 

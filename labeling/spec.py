@@ -30,6 +30,14 @@ class PriceSpec(Spec):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]  # ISO 4217
 
 
+class ReviewSpec(Spec):
+    """Which labels experts look at, who they are, and what a decision of theirs costs."""
+
+    min_agreement: float = Field(ge=0, le=1)  # a label that a smaller share of the votes says is disputed
+    experts: tuple[str, ...] = ()  # e-mails of those whose decisions count; of everybody where nobody is named
+    price: PriceSpec
+
+
 class LabelingSpec(Spec):
     """How many people answer what, and what that may cost."""
 
@@ -39,3 +47,4 @@ class LabelingSpec(Spec):
     gold: GoldSpec
     price: PriceSpec
     consensus: ConsensusSpec
+    review: ReviewSpec | None = None  # without it no label goes to experts

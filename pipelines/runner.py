@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from assets import review
 from assets.annotations import count, of_batch, sync
 from assets.loop import AGREEMENT, BY_NAME, JUDGEMENT
 from assets.scenario import Scenario
@@ -30,6 +31,7 @@ def advance(settings: Settings, scenario: Scenario, ports: Ports, batch: str, sa
     What a check blocked or a steward rejected is tried again once: the scenario or the answers may be mended.
     """
     before: Status | None = None
+    review.look(Work(ports, scenario, batch))
     while True:
         status = status_of(Work(ports, scenario, batch))
         if not status.ready or status == before:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets import review
 from assets.annotations import count, of_batch, sync
 from assets.graph import asset_key, partitions_of
 from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, TRAINING, TRIAL_INTAKE
@@ -98,7 +99,14 @@ def _settled(folder: Path) -> bool:
 
 
 def _answers(scenario: Scenario, ports: Ports) -> Iterator[dg.RunRequest]:
-    waiting = list(_open(scenario, ports, AGREEMENT))
+    for row in ports.lake.state.batches(scenario.name):
+        review.look(Work(ports, scenario, row.batch))
+    fresh: list[Status] = []
+    waiting: list[Status] = []
+    for status in _open(scenario, ports, AGREEMENT):
+        (fresh if status.waits_for == "the loop" else waiting).append(status)
+    for status in fresh:  # experts decided on labels of a batch that is not signed
+        yield _request(scenario, status.batch, status.ready, review.decisions_id(Work(ports, scenario, status.batch)))
     for number, status in enumerate(waiting):
         work = Work(ports, scenario, status.batch)
         if number == 0:
