@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from assets import review
+from assets import crew, gold, review
+from assets.annotations import mirror
 from assets.stage import Fact, Report, Work, data_docs, kept_checks
 from labeling.consensus.classes import Consensus, agree
 from labeling.gold import gold_figures
 from lake.errors import NotReady
-from lake.records import Annotation, Label, to_table
+from lake.records import Annotation, Label, from_table, to_table
 from quality.checks import CheckResult, StageFacts
 from quality.expectations import validate
 from quality.gate import GateReport, from_json, judge
@@ -28,6 +29,7 @@ def run(work: Work) -> Report:
     floor = work.scenario.labeling.consensus.min_posterior
     facts = StageFacts(classes=work.scenario.classes, min_posterior=floor)
     checks = validate(work.batch.read("labels"), "labels", work.scenario.quality, facts, docs=data_docs(work))
+    checks = (*checks, *crew.drift_check(work, _everything(work), labels))
     report = _judge(work, checks)
     confident = sum(label.confidence >= floor for label in labels)
     return Report(
@@ -95,4 +97,8 @@ def _agree(work: Work, annotations: Sequence[Annotation]) -> Consensus:
 
 
 def _gold(work: Work) -> dict[str, str]:
-    return work.lake.gold(work.scenario.name, upto=work.batch_name)
+    return gold.standing(work, _everything(work))
+
+
+def _everything(work: Work) -> list[Annotation]:
+    return list(from_table(mirror(work), Annotation))

@@ -102,6 +102,9 @@ def _labeling(work: Work, run: str, missing: tuple[str, ...]) -> tuple[Waiting, 
     have = work.batch.records("annotations", Annotation) if work.batch.has("annotations") else []
     counts = count(tasks, have)
     text = f"{counts['annotations']} of {counts['answers_wanted']} answers at the last look"
+    left_out = work.batch.read("left_out").to_pylist() if work.batch.has("left_out") else []
+    if spam := sum(row["num_votes"] for row in left_out):
+        text += f"; {spam} votes of {', '.join(row['annotator'] for row in left_out)} are left out"
     return "annotators", text, missing, run
 
 

@@ -17,10 +17,36 @@ class ConsensusSpec(Spec):
     tolerance: PositiveFloat = 1e-6  # gain in mean log-likelihood a vote, nats
 
 
+class RetireSpec(Spec):
+    """When gold that good annotators contradict judges nobody any more."""
+
+    min_answers: PositiveInt  # to other gold, of somebody who counts as good
+    min_low: float = Field(ge=0, le=1)  # what the lower end of the interval of their accuracy on it has to reach
+    min_contradicting: PositiveInt  # good annotators who say otherwise
+
+
 class GoldSpec(Spec):
     """Hidden tasks whose answer an expert has given."""
 
-    tasks_per_batch: NonNegativeInt
+    tasks_per_batch: NonNegativeInt  # at least
+    share: float = Field(default=0.0, ge=0, lt=1)  # of all tasks of a batch, at least
+    retire: RetireSpec | None = None  # without it only an appeal that is upheld retires gold
+
+
+class SpamSpec(Spec):
+    """Whose votes are left out because they answer without looking; each rule asks for certainty at 95 %."""
+
+    min_answers: PositiveInt  # fewer say nothing of anybody
+    min_seconds: PositiveFloat  # nobody who looks is faster
+    max_fast_share: float = Field(ge=0, lt=1)  # of answers that are
+    max_top_share: float = Field(ge=0, lt=1)  # of one and the same answer
+    max_kappa: float = Field(ge=0, lt=1)  # agreement with the others beyond chance that somebody who looks exceeds
+
+
+class DriftSpec(Spec):
+    """When an annotator counts as having become worse."""
+
+    max_probability: float = Field(gt=0.5, lt=1)  # of a change; a higher one needs a waiver
 
 
 class PriceSpec(Spec):
@@ -48,3 +74,5 @@ class LabelingSpec(Spec):
     price: PriceSpec
     consensus: ConsensusSpec
     review: ReviewSpec | None = None  # without it no label goes to experts
+    spam: SpamSpec | None = None  # without it every vote counts
+    drift: DriftSpec | None = None  # without it nobody's drift is looked for

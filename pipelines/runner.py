@@ -11,6 +11,7 @@ from assets.loop import AGREEMENT, BY_NAME, JUDGEMENT
 from assets.scenario import Scenario
 from assets.stage import Ports, Report, Work, carry_out
 from assets.status import Status, status_of
+from assets.tasks import reopen
 from assets.training_run import finished
 from lake.errors import NotReady
 from lake.ingest import register
@@ -50,6 +51,7 @@ def _answers_complete(ports: Ports, scenario: Scenario, batch: str) -> bool:
     work = Work(ports, scenario, batch)
     sync(work)
     tasks = work.batch.records("tasks", Task)
+    reopen(work, tasks)
     have = of_batch(work, tasks)
     work.batch.write("annotations", to_table(have, Annotation))
     return count(tasks, have)["tasks_complete"] >= scenario.quality.min_overlap_share * len(tasks)

@@ -14,6 +14,7 @@ from assets.orders import inbox
 from assets.scenario import Scenario
 from assets.stage import Ports, Work
 from assets.status import Status, status_of
+from assets.tasks import reopen
 from assets.training_run import finished
 from lake.errors import ComputeError, NotReady, PlatformUnreachable
 from lake.ingest import is_held, register
@@ -112,6 +113,7 @@ def _answers(scenario: Scenario, ports: Ports) -> Iterator[dg.RunRequest]:
         if number == 0:
             sync(work)  # one pull serves all batches of the scenario
         tasks = work.batch.records("tasks", Task)
+        reopen(work, tasks)
         counts = count(tasks, of_batch(work, tasks))
         if counts["tasks_complete"] >= scenario.quality.min_overlap_share * len(tasks):
             yield _request(scenario, status.batch, AGREEMENT, str(counts["annotations"]))

@@ -3,29 +3,21 @@
 # ruff: noqa: F811  a fixture that is imported is also the name of an argument
 
 import json
-import shutil
-import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from assets import annotations, labels, review, tasks
 from assets.loop import BY_NAME
-from assets.scenario import BUILT_IN, load_scenario
-from assets.stage import Doors, Ports, Work, carry_out
+from assets.stage import Work, carry_out
 from assets.status import status_of
 from labeling.answers import choice_to_result
-from labeling.crew import replay
-from labeling.label_studio import LabelStudioPlatform
 from labeling.label_studio_api import LabelStudioApi
 from labeling.label_studio_rows import TaskRow, find_projects, read_tasks
-from lake.ingest import register
 from lake.records import Label
-from lake.store import Lake
+from tests.integration.review_home import answer, home_of
 from tests.label_studio_fixture import USERS, LabelStudioServer, label_studio  # noqa: F401
-from tests.unit.lake.samples import deliver, png
 
 pytestmark = pytest.mark.integration
 
@@ -40,49 +32,21 @@ REVIEW = f"""  review:
 @pytest.fixture
 def work(tmp_path: Path, label_studio: LabelStudioServer) -> Iterator[Work]:
     """Four pictures; three people agree on three of them, on the last each says something else."""
-    name = f"review-{uuid.uuid4().hex[:8]}"
-    folder = Path(shutil.copytree(BUILT_IN / "digits", tmp_path / name))
-    text = (folder / "scenario.yaml").read_text().replace("name: digits", f"name: {name}")
-    text = text.replace("method: dawid_skene", "method: majority").replace("\nquality:", f"{REVIEW}\nquality:")
-    for old in ("min_alpha: 0.35", "min_gold_accuracy: 0.60", "min_class_share: 0.03", "min_confident_share: 0.85"):
-        text = text.replace(old, f"{old.partition(':')[0]}: 0.0")
-    (folder / "scenario.yaml").write_text(text)
-    doors = Doors(
-        platform=lambda: LabelStudioPlatform(label_studio.url, token=label_studio.token),
-        tracker=_NoTracker,  # type: ignore[arg-type]
-        compute=lambda _: pytest.fail("nothing is trained here"),
-        media_url=lambda *_: pytest.fail("small pictures travel inside their tasks"),
-    )
-    made = Work(Ports(Lake.at(tmp_path / "home"), doors), load_scenario(folder), "")
-    delivery = deliver(tmp_path / "in", {f"{number}.png": png(number) for number in range(4)})
-    made = replace(made, batch_name=register(made.lake, name, [delivery]))
-    for stage in ("raw_items", "curated_items", "label_tasks"):
-        carry_out(BY_NAME[stage], made)
+    made = home_of(tmp_path, label_studio, REVIEW, num_pictures=4)
     disputed = _items(made)[-1]
     votes = {
         who: {item: str(number) if item == disputed else "7" for item in _items(made)}
         for number, who in enumerate((ADA, BO, CHEN))
     }
-    _answer(made, label_studio, made.scenario.name, votes)
+    answer(made, label_studio, made.scenario.name, votes)
     for stage in ("annotations", "labels"):
         carry_out(BY_NAME[stage], made)
     yield made
     made.lake.state.close()
 
 
-class _NoTracker:
-    def aliased(self, *_: str) -> None:
-        """There is no champion."""
-
-
 def _items(work: Work) -> list[str]:
     return sorted(work.batch.read("curated", ["item_id"])["item_id"].to_pylist())
-
-
-def _answer(work: Work, server: LabelStudioServer, project: str, votes: Mapping[str, Mapping[str, str]]) -> None:
-    with LabelStudioApi(server.url, token=server.token, timeout_s=30) as api:
-        number = str(find_projects(api, project)[0].id)
-    replay(server.url, server.tokens, number, work.scenario.config, votes, lambda *_: None)
 
 
 def _review_tasks(work: Work, server: LabelStudioServer) -> list[TaskRow]:
@@ -111,7 +75,7 @@ def test_experts_decide_what_annotators_dispute(work: Work, label_studio: LabelS
     assert "1 items are with experts" in status_of(work).says
 
     # Nothing is sent twice, and nobody decides on their own work
-    _answer(work, label_studio, review_project, {ADA: {disputed: "0"}})
+    answer(work, label_studio, review_project, {ADA: {disputed: "0"}})
     review.look(work)
     labels.run(work)
     (task,) = _review_tasks(work, label_studio)
@@ -120,7 +84,7 @@ def test_experts_decide_what_annotators_dispute(work: Work, label_studio: LabelS
     assert labels.run(work).summary["decisions ignored: own work"] == 1
 
     # A decision is final, recorded and paid once
-    _answer(work, label_studio, review_project, {DANA: {disputed: "8"}})
+    answer(work, label_studio, review_project, {DANA: {disputed: "8"}})
     review.look(work)
     assert status_of(work).ready == ("labels",)
     for _ in range(2):
