@@ -209,10 +209,13 @@ def short_of_votes(work: Work, tasks: Sequence[Task]) -> list[Task]:
     ]
 
 
+def suspect_names(work: Work, rows: Sequence[Annotation]) -> frozenset[str]:
+    """Whose votes are left out; rows: all annotations of the scenario."""
+    return frozenset(one.annotator for one in crew.suspects(work, rows))
+
+
 def _suspects(work: Work, rows: pa.Table) -> frozenset[str]:
-    if work.scenario.labeling.spam is None:
-        return frozenset()
-    return frozenset(one.annotator for one in crew.suspects(work, list(from_table(rows, Annotation))))
+    return suspect_names(work, list(from_table(rows, Annotation))) if work.scenario.labeling.spam else frozenset()
 
 
 def left_out_votes(work: Work, tasks: Sequence[Task]) -> pa.Table:
