@@ -53,11 +53,18 @@ def crew(
     if not shown:
         print(f"nobody has answered in {work.scenario.name} yet")
         return
-    head = ("annotator", *(("day",) if days else ()), "answers", "gold", "agreement", "s", "accepted", "each")
-    print_table(Table(head, [_crew_row(row, days=days) for row in shown]))
-    print(
-        "gold: right answers; agreement: with most of the others; s: median seconds; each: cost of an accepted answer"
+    head = (
+        "annotator",
+        *(("day",) if days else ()),
+        "answers",
+        "on gold",
+        "agreement",
+        "s",
+        *(() if days else ("each",)),
     )
+    print_table(Table(head, [_crew_row(row, days=days) for row in shown]))
+    print("on gold, and agreement with most of the others: shares with 95 % interval")
+    print("s: median seconds of an answer" + ("" if days else "; each: cost of an accepted one"))
     for row in () if days else shown:
         if (row["drift_probability"] or 0) > 0.9:
             change = f"{row['drift_before']:.0%} right before, {row['drift_after']:.0%} after"
@@ -150,7 +157,7 @@ def gold(
     print(f"{len(golden.standing(work, rows))} gold items judge, {len(retired)} are retired")
     if judged:
         shown = [(row["annotator"], row["num_answers"], share(row, "accuracy", "low", "high")) for row in judged]
-        print_table(Table(("annotator", "answers", "right, 95 % interval"), shown))
+        print_table(Table(("annotator", "answers", "right, 95 %"), shown))
     for one in retired:
         said = (
             f"{one.num_upheld} appeals upheld" if one.num_upheld else f"{one.num_contradicting} of {one.num_good} say"
@@ -222,7 +229,7 @@ def write_csv(path: Path, names: Sequence[str], rows: Sequence[dict[str, Any]]) 
 
 def share(row: dict[str, Any], name: str, low: str, high: str) -> str:
     """A share with its interval, as people read it; "-" of nothing."""
-    return "-" if math.isnan(row[name]) else f"{row[name]:.0%} ({row[low]:.0%}-{row[high]:.0%})"
+    return "-" if math.isnan(row[name]) else f"{row[name]:.0%} {100 * row[low]:.0f}-{100 * row[high]:.0f}"
 
 
 def plain(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -252,8 +259,7 @@ def _crew_row(row: dict[str, Any], *, days: bool) -> tuple[Any, ...]:
         _interval(row, "gold_accuracy"),
         _interval(row, "agreement"),
         "-" if math.isnan(seconds) else f"{seconds:.1f}",
-        row["num_accepted"],
-        "-" if each is None else f"{each:.3f}",
+        *(() if days else ("-" if each is None else f"{each:.3f}",)),
     )
 
 

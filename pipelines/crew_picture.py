@@ -21,8 +21,8 @@ _SURE = 0.9  # a drift less probable than this is not drawn
 def draw(figures: CrewFigures, title: str, suspects: Collection[str] = ()) -> str:
     """An SVG of `WIDTH` pixels, a row an annotator: accuracy on gold where they answered any, else agreement with most.
 
-    Beside it the share of right answers by day. suspects: whose votes are left out. Those with most answers are shown;
-    the same figures give the same text.
+    Beside it agreement by day, of which there are more answers. suspects: whose votes are left out. Those with most
+    answers are shown; the same figures give the same text.
     """
     rows = sorted(figures.annotators.to_pylist(), key=lambda row: (-row["num_answers"], row["annotator"]))
     shown = sorted((row for row in rows[:MAX_PEOPLE] if row["num_answers"]), key=_order)
@@ -61,7 +61,7 @@ def _head(title: str) -> Sequence[str]:
         text(MARGIN + 16, 94, "on gold", size=12, fill=FAINT),
         dot(MARGIN + 84, 90, PALE),
         text(MARGIN + 96, 94, "agreement with most of the others, where there was no gold", size=12, fill=FAINT),
-        text(_days_x(), 94, "by day", size=12, fill=FAINT),
+        text(_days_x(), 94, "agreement by day; dashed: a likely change", size=12, fill=FAINT),
     )
 
 
@@ -97,7 +97,8 @@ def _says(row: dict[str, Any], num: int, *, suspect: bool) -> str:
 
 def _by_day(row: dict[str, Any], days: Sequence[dict[str, Any]], y: float) -> Sequence[str]:
     """A line through the days, in a band of their intervals; where a change is likely, a mark."""
-    points = [(one["day"], *measure(one)[1:4]) for one in days if not math.isnan(measure(one)[1])]
+    names = ("agreement", "agreement_low", "agreement_high")
+    points = [(one["day"], *(one[name] for name in names)) for one in days if one["num_compared"]]
     if not points:
         return ()
     top, tall = y - _ROW / 2 + 6, _ROW - 12
@@ -119,7 +120,10 @@ def _by_day(row: dict[str, Any], days: Sequence[dict[str, Any]], y: float) -> Se
         x = at(since, 0)[0]
         parts.append(line(x, top, x, top + tall, WARN, 1.5, "3 2"))
         moved = f"{row['drift_before']:.0%} → {row['drift_after']:.0%}"
-        parts.append(text(x + 4, top + 9, moved, size=10, fill=WARN))
+        late = x > _days_x() + _DAYS - 70
+        parts.append(
+            text(x - 4 if late else x + 4, top + tall - 2, moved, size=10, fill=WARN, anchor="end" if late else "start")
+        )
     return parts
 
 

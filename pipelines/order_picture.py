@@ -25,6 +25,9 @@ def draw(order: Order, now: Progress, when: Forecast | None) -> str:
     def x(day: dt.date) -> float:  # the end of a day
         return _LEFT + (_RIGHT - _LEFT) * min(max((day - first).days + 1, 0), span) / span
 
+    due = (order.deadline - dt.datetime.combine(first, dt.time(), dt.UTC)) / dt.timedelta(days=1)
+    x_due = _LEFT + (_RIGHT - _LEFT) * min(max(due, 0), span) / span
+
     def y(answers: float) -> float:
         return _BOTTOM - (_BOTTOM - _TOP) * answers / max(total, 1)
 
@@ -45,8 +48,8 @@ def draw(order: Order, now: Progress, when: Forecast | None) -> str:
         parts.append(area([start, (x(when.low), y(total)), (x(when.high), y(total))], STRONG, 0.15))
         parts.append(line(*start, x(when.median), y(total), STRONG, 1.5, "5 4"))
     parts += [
-        line(x(deadline), _TOP - 10, x(deadline), _BOTTOM, WARN, 1.5),
-        text(x(deadline) - 6, _BOTTOM - 8, f"deadline {deadline}", size=11, anchor="end", fill=WARN),
+        line(x_due, _TOP - 10, x_due, _BOTTOM, WARN, 1.5),
+        text(x_due - 6, _BOTTOM - 8, f"deadline {order.deadline:%Y-%m-%d %H:%M}", size=11, anchor="end", fill=WARN),
         *_dates(first, last, x),
     ]
     return page(WIDTH, HEIGHT, f"How far the order {order.name} is", parts)
