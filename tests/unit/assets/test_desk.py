@@ -3,17 +3,19 @@
 import dataclasses
 import datetime as dt
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from assets import annotations, crew, gold, labels
+from assets import annotations, crew, gold, labels, review
 from assets.stage import Work
 from assets.tasks import _choose_gold
-from labeling.spec import DriftSpec, GoldSpec, RetireSpec, SpamSpec
+from labeling.spec import DriftSpec, GoldSpec, PriceSpec, RetireSpec, ReviewSpec, SpamSpec
 from lake import tables
 from lake.errors import GateError, NotFound, SpecError
 from lake.records import Annotation, Label, Task, to_table
+from lake.state import Outcome
 from tests.unit.assets.made import deliver, empty_home, label
 from tests.unit.lake.samples import png
 
@@ -186,3 +188,18 @@ def test_somebody_who_got_worse_needs_a_waiver(work: Work) -> None:
         with_spec(work, drift=DriftSpec(max_probability=0.9)), [one for one in given if one.annotator == "bo"], made
     )
     assert fine.passed
+
+
+def test_a_decision_on_a_committed_batch_comes_with_the_next_one(work: Work, tmp_path: Path) -> None:
+    price = PriceSpec(per_answer=Decimal("0.5"), currency="CNY")
+    first = with_spec(work, review=ReviewSpec(min_agreement=0.5, price=price))
+    later = deliver(first, tmp_path / "more", {"later.png": png(70)})
+    decided, other = work.batch.records("labels", Label)[:2]
+    word = dataclasses.replace(said(decided.item_id, "eva", "9", 500), task_id="review task", guideline_version="1")
+    tables.write_table(work.lake.blobs, review.mirror_path("digits"), to_table([word], Annotation))
+    fresh = dataclasses.replace(other, item_id="f" * 64)
+    assert review.settled(later, [fresh], review.reviewed(later)) == (fresh,)  # the first batch is not in a version yet
+    work.lake.state.finish(Outcome(scenario="digits", batch=work.batch_name, stage="dataset", summary={}))
+    late, same = sorted(review.settled(later, [fresh], review.reviewed(later)), key=lambda one: one == fresh)
+    assert (late.item_id, late.answer, late.adjudicated_by) == (decided.item_id, "9", "eva")
+    assert same == fresh
