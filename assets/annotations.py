@@ -1,11 +1,12 @@
 """annotations: what people answered, mirrored from the platform; complete when every task has its overlap."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets import crew, gold
 from assets.stage import Fact, Report, Work, data_docs
 from labeling.agreement import krippendorff_alpha
 from labeling.consensus.agree import votes_of
@@ -21,16 +22,22 @@ from quality.expectations import validate
 
 def run(work: Work) -> Report:
     """Pull what changed, keep this batch's part; raises NotReady while answers are missing."""
+    from assets.tasks import reopen  # which is above this module
+
     tasks = work.batch.records("tasks", Task)
     project = sync(work)
+    reopen(work, tasks)
+    left_out = left_out_votes(work, tasks)
     annotations = of_batch(work, tasks)
     work.batch.write("annotations", to_table(annotations, Annotation))
+    everything = list(from_table(mirror(work), Annotation))
     counts = count(tasks, annotations)
     summary: dict[str, Fact] = {
         **counts,
         "annotator_minutes": round(sum(one.lead_time_s for one in annotations) / 60, 1),
         "annotators": len({one.annotator for one in annotations}),
     }
+    summary |= {f"left out: {row['annotator']}": "; ".join(row["reasons"]) for row in left_out.to_pylist()}
     needed = work.scenario.quality.min_overlap_share * len(tasks)
     if counts["tasks_complete"] < needed:
         page = work.ports.platform.page_url(project)
@@ -38,7 +45,7 @@ def run(work: Work) -> Report:
             f"batch {work.batch_name}: {counts['tasks_complete']} of {len(tasks)} tasks have all their answers",
             remedy=f"annotators go on at {page}; then `trialbase run {work.scenario.name}`",
         )
-    figures = _figures(work, annotations)
+    figures = _figures(annotations, gold.standing(work, everything))
     facts = StageFacts(
         alpha=figures["alpha_low"],
         gold_accuracy=figures["gold_accuracy"],
@@ -47,14 +54,14 @@ def run(work: Work) -> Report:
     )
     table = work.batch.read("annotations")
     checks = validate(table, "annotations", work.scenario.quality, facts, docs=data_docs(work))
-    return Report(summary | figures, preview=table.slice(0, 8), checks=checks)
+    return Report(summary | figures, preview=table.slice(0, 8), checks=(*checks, *crew.spam_evidence(left_out)))
 
 
-def _figures(work: Work, annotations: Sequence[Annotation]) -> dict[str, float | None]:
+def _figures(annotations: Sequence[Annotation], known: Mapping[str, str]) -> dict[str, float | None]:
     """How far people agree with one another, and with the experts."""
     alpha = krippendorff_alpha(votes_of(annotations))
-    gold = gold_figures(annotations, work.lake.gold(work.scenario.name, upto=work.batch_name))
-    answered, correct = sum(gold["num_answers"].to_pylist()), sum(gold["num_correct"].to_pylist())
+    judged = gold_figures(annotations, known)
+    answered, correct = sum(judged["num_answers"].to_pylist()), sum(judged["num_correct"].to_pylist())
     return {
         "alpha": round(alpha.value, 4),
         "alpha_low": round(alpha.low, 4),
@@ -79,7 +86,7 @@ def sync(work: Work) -> str:
         pull = platform.pull(project, scenario.config, lake.state.cursor(cursor))
         _pay(work, pull.annotations)
         path = mirror_path(scenario.name)
-        tables.write_table(lake.blobs, path, _merged(mirror(work), pull))
+        tables.write_table(lake.blobs, path, merged(mirror(work), pull))
         lake.state.move_cursor(cursor, pull.cursor)
     return project
 
@@ -110,7 +117,7 @@ def count(tasks: Sequence[Task], annotations: Sequence[Annotation]) -> dict[str,
     }
 
 
-def _merged(before: pa.Table, pull: Pull) -> pa.Table:
+def merged(before: pa.Table, pull: Pull) -> pa.Table:
     """Touched tasks get the answers they have now; tasks that are gone lose theirs."""
     touched = pa.array(sorted(pull.touched), pa.string())
     present = pa.array(sorted(pull.present), pa.string())
@@ -156,9 +163,53 @@ def _asked(work: Work) -> dict[str, list[tuple[str, int]]]:
 
 
 def of_batch(work: Work, tasks: Sequence[Task]) -> list[Annotation]:
-    """This batch's answers, at most the overlap of each task, marked where they are gold."""
+    """This batch's answers, at most the overlap of each task, marked where they are gold.
+
+    Votes of those who answer without looking (`labeling.spam`) are left out; the mirror keeps them.
+    """
     wanted = {task.task_id: task for task in tasks}
     rows = mirror(work)
+    suspects = _suspects(work, rows)
     rows = rows.filter(pc.is_in(rows["task_id"], pa.array(list(wanted), pa.string())))
-    votes = current_votes(list(from_table(rows, Annotation)), {key: task.overlap for key, task in wanted.items()})
+    given = [one for one in from_table(rows, Annotation) if one.annotator not in suspects]
+    votes = current_votes(given, {key: task.overlap for key, task in wanted.items()})
     return [dataclasses.replace(one, gold=wanted[one.task_id].reason == "gold") for one in votes]
+
+
+def short_of_votes(work: Work, tasks: Sequence[Task]) -> list[Task]:
+    """Tasks that votes left out leave short, with an overlap that is larger by so many."""
+    rows = mirror(work)
+    suspects = _suspects(work, rows)
+    if not suspects:
+        return []
+    rows = rows.filter(pc.is_in(rows["task_id"], pa.array([task.task_id for task in tasks], pa.string())))
+    good: dict[str, set[str]] = {}
+    bad: dict[str, set[str]] = {}
+    for one in from_table(rows, Annotation):
+        if not one.cancelled:
+            (bad if one.annotator in suspects else good).setdefault(one.task_id, set()).add(one.annotator)
+    return [
+        dataclasses.replace(task, overlap=task.overlap + len(bad[task.task_id]))
+        for task in tasks
+        if task.task_id in bad and len(good.get(task.task_id, ())) < task.overlap
+    ]
+
+
+def suspect_names(work: Work, rows: Sequence[Annotation]) -> frozenset[str]:
+    """Whose votes are left out; rows: all annotations of the scenario."""
+    return frozenset(one.annotator for one in crew.suspects(work, rows))
+
+
+def _suspects(work: Work, rows: pa.Table) -> frozenset[str]:
+    return suspect_names(work, list(from_table(rows, Annotation))) if work.scenario.labeling.spam else frozenset()
+
+
+def left_out_votes(work: Work, tasks: Sequence[Task]) -> pa.Table:
+    """Whose votes this batch leaves out and why (`crew.LEFT_OUT_SCHEMA`); kept for its report and status."""
+    mine = {task.task_id for task in tasks}
+    everything = list(from_table(mirror(work), Annotation))
+    found = crew.suspects(work, everything)
+    table = crew.left_out(found, [one for one in everything if one.task_id in mine])
+    if found or work.batch.has("left_out"):
+        work.batch.write("left_out", table)
+    return table

@@ -207,6 +207,7 @@ def _data(one: PlatformTask, config: LabelConfig) -> dict[str, object]:
         "item_id": task.item_id,
         "guideline_version": task.guideline_version,
         "batch": task.batch,
+        **dict(one.beside),
         **config.task_fields(one.value),
     }
 

@@ -16,6 +16,7 @@ class PlatformTask:
 
     task: Task
     value: str  # text, a media URL or a data URI; JSON for what LabelConfig.task_fields names
+    beside: tuple[tuple[str, str], ...] = ()  # further values that the question shows, by the name it gives them
 
 
 @dataclass(frozen=True)
@@ -91,17 +92,17 @@ def current_votes(annotations: Sequence[Annotation], overlap: Mapping[str, int])
             votes.setdefault(one.task_id, {}).setdefault(one.annotator, []).append(one)
     kept = []
     for task_id, people in sorted(votes.items()):
-        arrival = sorted(people, key=lambda who: (min(map(_arrival, people[who])), who))
-        for who in sorted(arrival[: overlap[task_id]]):
-            kept.append(max(people[who], key=lambda one: (one.updated_at, _arrival(one))))
+        order = sorted(people, key=lambda who: (min(map(arrival, people[who])), who))
+        for who in sorted(order[: overlap[task_id]]):
+            kept.append(max(people[who], key=lambda one: (one.updated_at, arrival(one))))
     return kept
 
 
 def by_arrival(annotations: Sequence[Annotation]) -> list[Annotation]:
     """In the order in which the platform got them."""
-    return sorted(annotations, key=_arrival)
+    return sorted(annotations, key=arrival)
 
 
-def _arrival(annotation: Annotation) -> tuple[int, str]:
-    """Orders the platform's ids as numbers where they are numbers."""
+def arrival(annotation: Annotation) -> tuple[int, str]:
+    """Orders the platform's ids as numbers where they are numbers: a later answer, in any project, has a larger one."""
     return len(annotation.annotation_id), annotation.annotation_id

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets import review
 from assets.annotations import count, of_batch, sync
 from assets.graph import asset_key, partitions_of
 from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, TRAINING, TRIAL_INTAKE
@@ -13,6 +14,7 @@ from assets.orders import inbox
 from assets.scenario import Scenario
 from assets.stage import Ports, Work
 from assets.status import Status, status_of
+from assets.tasks import reopen
 from assets.training_run import finished
 from lake.errors import ComputeError, NotReady, PlatformUnreachable
 from lake.ingest import is_held, register
@@ -98,12 +100,20 @@ def _settled(folder: Path) -> bool:
 
 
 def _answers(scenario: Scenario, ports: Ports) -> Iterator[dg.RunRequest]:
-    waiting = list(_open(scenario, ports, AGREEMENT))
+    for row in ports.lake.state.batches(scenario.name):
+        review.look(Work(ports, scenario, row.batch))
+    fresh: list[Status] = []
+    waiting: list[Status] = []
+    for status in _open(scenario, ports, AGREEMENT):
+        (fresh if status.waits_for == "the loop" else waiting).append(status)
+    for status in fresh:  # experts decided on labels of a batch that is not signed
+        yield _request(scenario, status.batch, status.ready, review.decisions_id(Work(ports, scenario, status.batch)))
     for number, status in enumerate(waiting):
         work = Work(ports, scenario, status.batch)
         if number == 0:
             sync(work)  # one pull serves all batches of the scenario
         tasks = work.batch.records("tasks", Task)
+        reopen(work, tasks)
         counts = count(tasks, of_batch(work, tasks))
         if counts["tasks_complete"] >= scenario.quality.min_overlap_share * len(tasks):
             yield _request(scenario, status.batch, AGREEMENT, str(counts["annotations"]))
