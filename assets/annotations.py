@@ -1,6 +1,7 @@
 """annotations: what people answered, mirrored from the platform; complete when every task has its overlap."""
 
 import dataclasses
+import datetime as dt
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
@@ -11,13 +12,15 @@ from assets.stage import Fact, Report, Work, data_docs
 from labeling.agreement import krippendorff_alpha
 from labeling.consensus.agree import votes_of
 from labeling.gold import gold_figures
-from labeling.platform import Pull, by_arrival, current_votes
+from labeling.platform import Pull, by_arrival, catch_up, current_votes
 from lake import tables
 from lake.errors import NotReady
 from lake.ledger import answer_entry
 from lake.records import Annotation, Task, from_table, to_table
 from quality.checks import StageFacts
 from quality.expectations import validate
+
+RECONCILE_EVERY = dt.timedelta(days=1)
 
 
 def run(work: Work) -> Report:
@@ -74,21 +77,77 @@ def _figures(annotations: Sequence[Annotation], known: Mapping[str, str]) -> dic
 def sync(work: Work) -> str:
     """Make the lake's mirror of a scenario's annotations equal to the platform; returns the project.
 
-    Killed anywhere it is mended by running again: entries have keys, a table is written whole, and the
-    cursor moves last.
+    Reads what changed, and everything once a day. Killed anywhere it is mended by running again: entries
+    have keys, a table is written whole, and the cursors move last.
     """
-    scenario, platform, lake = work.scenario, work.ports.platform, work.lake
-    project = platform.ensure_project(
+    project = _project(work)
+    with work.lake.lock(f"pull-{work.scenario.name}"):
+        _pull(work, project, everything=_is_due(work, project))
+    return project
+
+
+def reconcile(work: Work) -> str:
+    """As `sync`, by reading everything, whatever was read before: for changes that left no trace of their time."""
+    project = _project(work)
+    with work.lake.lock(f"pull-{work.scenario.name}"):
+        _pull(work, project, everything=True)
+    return project
+
+
+def _project(work: Work) -> str:
+    scenario = work.scenario
+    return work.ports.platform.ensure_project(
         scenario.name, scenario.config, guideline=scenario.guideline, overlap=scenario.labeling.overlap
     )
-    with lake.lock(f"pull-{scenario.name}"):
-        cursor = f"annotations:{scenario.name}:{project}"
-        pull = platform.pull(project, scenario.config, lake.state.cursor(cursor))
-        _pay(work, pull.annotations)
-        path = mirror_path(scenario.name)
-        tables.write_table(lake.blobs, path, merged(mirror(work), pull))
-        lake.state.move_cursor(cursor, pull.cursor)
-    return project
+
+
+def _pull(work: Work, project: str, *, everything: bool) -> None:
+    scenario, lake = work.scenario, work.lake
+    cursor = _cursor(work, project)
+    since = None if everything else lake.state.cursor(cursor)
+    known = _known(work, project)
+    pull, now = catch_up(work.ports.platform, project, scenario.config, since if known else None, known)
+    _pay(work, pull.annotations)
+    tables.write_table(lake.blobs, mirror_path(scenario.name), merged(mirror(work), pull, now))
+    if now != known:
+        tables.write_table(lake.blobs, _known_path(scenario.name), _known_table(now, project))
+    lake.state.move_cursor(cursor, pull.cursor)
+    if pull.complete:
+        lake.state.move_cursor(_reconciled(work, project), pull.cursor)
+
+
+def _is_due(work: Work, project: str) -> bool:
+    """Whether the mirror has followed changes alone for a day, by the platform's clock."""
+    read, whole = (work.lake.state.cursor(name(work, project)) for name in (_cursor, _reconciled))
+    return read is None or whole is None or read - whole >= RECONCILE_EVERY
+
+
+def _cursor(work: Work, project: str) -> str:
+    return f"annotations:{work.scenario.name}:{project}"
+
+
+def _reconciled(work: Work, project: str) -> str:
+    return f"annotations reconciled:{work.scenario.name}:{project}"
+
+
+def _known_path(scenario: str) -> str:
+    return f"annotations/{scenario}.tasks.parquet"
+
+
+def _known(work: Work, project: str) -> dict[str, str]:
+    """The platform's tasks as of the last pull, its key -> task id; empty where that was of another project."""
+    path = _known_path(work.scenario.name)
+    if not work.lake.blobs.exists(path):
+        return {}
+    rows = tables.read_table(work.lake.blobs, path)
+    rows = rows.filter(pc.equal(rows["project"], project))
+    return dict(zip(rows["key"].to_pylist(), rows["task_id"].to_pylist(), strict=True))
+
+
+def _known_table(tasks: Mapping[str, str], project: str) -> pa.Table:
+    keys = sorted(tasks)
+    columns = {"project": [project] * len(keys), "key": keys, "task_id": [tasks[key] for key in keys]}
+    return pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
 
 
 def mirror_path(scenario: str) -> str:
@@ -117,12 +176,13 @@ def count(tasks: Sequence[Task], annotations: Sequence[Annotation]) -> dict[str,
     }
 
 
-def merged(before: pa.Table, pull: Pull) -> pa.Table:
+def merged(before: pa.Table, pull: Pull, now: Mapping[str, str]) -> pa.Table:
     """Touched tasks get the answers they have now; tasks that are gone lose theirs."""
+    there = frozenset(now.values())
     touched = pa.array(sorted(pull.touched), pa.string())
-    present = pa.array(sorted(pull.present), pa.string())
+    present = pa.array(sorted(there), pa.string())
     stays = pc.and_(pc.is_in(before["task_id"], present), pc.invert(pc.is_in(before["task_id"], touched)))
-    fresh = [one for one in pull.annotations if one.task_id in pull.present]
+    fresh = [one for one in pull.annotations if one.task_id in there]
     merged = pa.concat_tables([before.filter(stays), to_table(fresh, Annotation)])
     return merged.sort_by([("task_id", "ascending"), ("annotator", "ascending"), ("annotation_id", "ascending")])
 

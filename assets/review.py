@@ -37,20 +37,18 @@ def sync(work: Work) -> Review:
 
     The scenario's own answers have to be fetched before (`annotations.sync`): they tell what is whose own work.
 
-    Killed anywhere it is mended by running again: entries of ledger and audit are known by what they say, the mirror
-    is written whole, and the cursor moves last.
+    Killed anywhere it is mended by running again: entries of ledger and audit are known by what they say, and the
+    mirror is written whole.
     """
     scenario, platform, lake = work.scenario, work.ports.platform, work.lake
     project, config = _project(work), review_config(scenario.config)
     with lake.lock(f"review-{scenario.name}"):
-        cursor = f"review:{scenario.name}:{project}"
-        pull = platform.pull(project, config, lake.state.cursor(cursor))
+        pull = platform.pull(project, config, None)  # a small project, read whole
         _pay(work, pull)
-        tables.write_table(lake.blobs, mirror_path(scenario.name), merged(_mirror(work), pull))
+        tables.write_table(lake.blobs, mirror_path(scenario.name), merged(_mirror(work), pull, pull.tasks))
         review = reviewed(work)
         _record(work, review)
         _open_again(work, project, review)
-        lake.state.move_cursor(cursor, pull.cursor)
     return review
 
 

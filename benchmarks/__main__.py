@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import (
     consensus_choices,
     consensus_words,
+    labeling_sync,
     lake_duplicates,
     lake_ingest,
     lake_versions,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[int | None], Iterator[Figure]]] = {
     "votes_with_machine": votes_bought.with_machine,
     "spans": consensus_words.spans,
     "transcripts": consensus_words.transcripts,
+    "labeling_sync": labeling_sync.sync,
 }
 
 

@@ -7,6 +7,8 @@ says "this answer is there already", and its typed methods include those that th
 import logging
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -40,6 +42,7 @@ class LabelStudioApi:
         self._token = token
         self._timeout_s = timeout_s
         self._told = False
+        self._server_time: datetime | None = None
         # a proxy of the environment is for servers elsewhere
         self._client = httpx.Client(base_url=self.url, timeout=timeout_s, trust_env=not _is_local(self.url))
 
@@ -50,6 +53,11 @@ class LabelStudioApi:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._client.close()
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The clock of the server at its last answer, to the second, never ahead of ours; None where it tells none."""
+        return self._server_time
 
     def get(self, path: str, query: Query | None = None) -> bytes:
         """The body of a page."""
@@ -72,7 +80,7 @@ class LabelStudioApi:
         self._patiently("DELETE", path, None, None, allow=(404,))
 
     def post_once(self, path: str, body: object, query: Query, *, timeout_s: float) -> bytes:
-        """Send `body` at most once. Raises Transient when nobody knows whether it was taken."""
+        """Send `body` (or JSON as bytes) at most once. Raises Transient when nobody knows whether it was taken."""
         return self._authorised("POST", path, query, body, timeout_s=timeout_s).content
 
     def _patiently(
@@ -155,10 +163,15 @@ class LabelStudioApi:
         self, method: str, path: str, query: Query | None, body: object, timeout_s: float | None
     ) -> httpx.Response:
         more: dict[str, Any] = {} if timeout_s is None else {"timeout": timeout_s}
+        if isinstance(body, bytes):
+            more |= {"content": body, "headers": {"Content-Type": "application/json"}}
+        elif body is not None:
+            more["json"] = body
         try:
-            response = self._client.request(method, path, params=query, json=body, **more)
+            response = self._client.request(method, path, params=query, **more)
         except httpx.TransportError as error:
             raise Transient(f"{type(error).__name__}: {error}") from error
+        self._server_time = _date(response)
         if response.status_code == 429 or response.status_code >= 500:
             raise Transient(f"{response.status_code} from {path}: {_detail(response)}")
         return response
@@ -185,6 +198,15 @@ def _is_local(url: str) -> bool:
             f'"{url}" is no address of a Label Studio', remedy="correct TRIALBASE_LABEL_STUDIO_URL (http://host:port)"
         )
     return parts.hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def _date(response: httpx.Response) -> datetime | None:
+    """When an answer was made (RFC 9110 section 6.6.1); never ahead of our clock, should another machine's be."""
+    try:
+        date = parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return None
+    return min(date, datetime.now(UTC)) if date.tzinfo else None
 
 
 def _detail(response: httpx.Response) -> str:

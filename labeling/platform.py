@@ -1,5 +1,6 @@
 """The annotation platform: where people answer tasks. Promises: tests/contract/test_annotation_platform.py."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,8 +26,15 @@ class Pull:
 
     annotations: tuple[Annotation, ...]  # all that the touched tasks have now
     touched: frozenset[str]  # task ids whose annotations these are; replace their sets
-    present: frozenset[str]  # task ids that exist there; the others are gone
+    tasks: Mapping[str, str]  # each task that was read: the platform's own key -> task id, "" for other origin
+    num_tasks: int  # tasks in the project when the reading began, those of other origin too
+    complete: bool  # every task was read: those that are not in `tasks` are gone
     cursor: datetime  # to be given to the next pull
+
+    @property
+    def present(self) -> frozenset[str]:
+        """Task ids that were read; of a complete pull all that exist there."""
+        return frozenset(self.tasks.values()) - {""}
 
 
 class AnnotationPlatform(Protocol):
@@ -49,9 +57,17 @@ class AnnotationPlatform(Protocol):
     def pull(self, project: str, config: LabelConfig, since: datetime | None) -> Pull:
         """Tasks changed since `since` (the last pull's cursor; None: all) with all their annotations.
 
+        Costs what changed, not what exists. A task that was deleted is not seen, unless `since` is None:
+        `num_tasks` tells that one is missing, `tasks` which; `catch_up` does both.
         Nothing is dropped: what was skipped comes as `cancelled` with answer "", and so does what was sent in empty
         where nothing is no answer.
         `annotator` is the e-mail, `gold` is False: only the caller knows.
+        """
+
+    def tasks(self, project: str, known: Mapping[str, str]) -> dict[str, str]:
+        """Every task that exists: the platform's own key -> task id, "" for one of other origin.
+
+        known: what there was, and all that is new; what is gone from it costs the looking, not the rest.
         """
 
     def retract(self, project: str, task_ids: Sequence[str]) -> int:
@@ -65,6 +81,33 @@ class AnnotationPlatform(Protocol):
 
     def page_url(self, project: str) -> str:
         """Where a person opens the project."""
+
+
+def catch_up(
+    platform: AnnotationPlatform, project: str, config: LabelConfig, since: datetime | None, known: Mapping[str, str]
+) -> tuple[Pull, dict[str, str]]:
+    """Pull what changed, and tell which tasks exist now; both are what a mirror needs to become equal.
+
+    known: the tasks of the last time. All tasks are looked through only where their number says that some
+    are gone, and all are read only where a task has copies: their answers are of one set.
+    """
+    pull = platform.pull(project, config, since)
+    if pull.complete:
+        return pull, dict(pull.tasks)
+    now = {**known, **pull.tasks}
+    if len(now) != pull.num_tasks:
+        now = platform.tasks(project, now)
+    if _copies_touched(known, now, pull.touched):
+        pull = platform.pull(project, config, None)
+        now = dict(pull.tasks)
+    return pull, now
+
+
+def _copies_touched(before: Mapping[str, str], now: Mapping[str, str], touched: frozenset[str]) -> bool:
+    """Whether a task changed that has more than one copy, or lost some copy while another stays."""
+    copies = Counter(now.values())
+    lost = {task for key, task in before.items() if now.get(key) != task}
+    return any(copies[task] > 1 for task in touched) or any(copies[task] > 0 for task in lost - touched - {""})
 
 
 def mixed_order(tasks: Sequence[PlatformTask]) -> list[PlatformTask]:

@@ -2,6 +2,7 @@
 
 from assets.scenario import Scenario, find_scenarios, load_scenario
 from assets.stage import Doors, Ports, Progress, Work, no_progress
+from labeling.label_studio_webhook import WebhookTarget
 from labeling.platform import AnnotationPlatform
 from lake.errors import PlatformUnreachable, TrackerError, TrialbaseError
 from lake.store import Lake
@@ -59,7 +60,13 @@ def _platform(settings: Settings) -> AnnotationPlatform:
             "no Label Studio is known to this installation",
             remedy="start one with `trialbase up`, or set TRIALBASE_LABEL_STUDIO_URL and TRIALBASE_LABEL_STUDIO_TOKEN",
         )
-    return LabelStudioPlatform(url, token=token.get_secret_value())
+    return LabelStudioPlatform(url, token=token.get_secret_value(), webhook=_webhook(settings))
+
+
+def _webhook(settings: Settings) -> WebhookTarget | None:
+    """Where Label Studio tells of changes; None where it is not asked to, or no portal is known."""
+    base, secret = settings.media_url or settings.service_url("portal"), settings.webhook_secret
+    return WebhookTarget(base, secret.get_secret_value()) if base and secret else None
 
 
 def _tracker(settings: Settings) -> Tracker:

@@ -1,5 +1,6 @@
 """What moves batches on when nobody types: one small sensor for each thing that is waited for."""
 
+import datetime as dt
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,9 +20,11 @@ from assets.training_run import finished
 from lake.errors import ComputeError, NotReady, PlatformUnreachable
 from lake.ingest import is_held, register
 from lake.records import Task
+from pipelines.hints import is_due, note_pull
 
 SETTLE_S = 10.0  # a delivery is whole when nothing in it has changed for so long
 INTERVAL_S = 30
+HINT_S = 5  # between two looks for a hint
 RETRY_S = 3600.0
 
 Finder = Callable[[Scenario, Ports], Iterator[dg.RunRequest]]
@@ -32,17 +35,21 @@ def scenario_sensors(scenario: Scenario) -> list[dg.SensorDefinition]:
     return [
         _sensor(scenario, "inbox", INTAKE, _deliveries, "New deliveries in the inbox become batches."),
         _sensor(scenario, "feedback", INTAKE, _feedback, "Orders from trials become batches."),
-        _sensor(scenario, "annotations", AGREEMENT, _answers, "Batches whose answers are complete get their labels."),
+        _sensor(
+            scenario, "annotations", AGREEMENT, _answers, "Batches whose answers are complete get their labels.", HINT_S
+        ),
         _sensor(scenario, "sign_off", TRAINING, _signatures, "Signed batches become versions and are trained on."),
         _sensor(scenario, "runs", JUDGEMENT, _runs, "Finished runs become models and are tried."),
     ]
 
 
-def _sensor(scenario: Scenario, name: str, stages: tuple[str, ...], find: Finder, says: str) -> dg.SensorDefinition:
+def _sensor(
+    scenario: Scenario, name: str, stages: tuple[str, ...], find: Finder, says: str, interval_s: int = INTERVAL_S
+) -> dg.SensorDefinition:
     @dg.sensor(
         name=f"{scenario.name}_{name}".replace("-", "_"),
         target=dg.AssetSelection.assets(*(asset_key(scenario.name, stage) for stage in stages)),
-        minimum_interval_seconds=INTERVAL_S,
+        minimum_interval_seconds=interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=says,
     )
@@ -100,6 +107,11 @@ def _settled(folder: Path) -> bool:
 
 
 def _answers(scenario: Scenario, ports: Ports) -> Iterator[dg.RunRequest]:
+    """At once after Label Studio's hint that something changed, else at the usual pace."""
+    state, now = ports.lake.state, dt.datetime.now(dt.UTC)
+    if not is_due(state, scenario.name, now):
+        return
+    note_pull(state, scenario.name, now)
     for row in ports.lake.state.batches(scenario.name):
         review.look(Work(ports, scenario, row.batch))
     fresh: list[Status] = []

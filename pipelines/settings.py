@@ -33,6 +33,11 @@ class Settings(BaseSettings):
     mlflow_uri: str | None = Field(default=None, description="an MLflow elsewhere")
     dvc_remote: str | None = Field(default=None, description="where dataset versions are pushed, any DVC remote URL")
     engine: str = Field(default="native", description="where per-item work runs: native, or ray://host:port")
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="with it Label Studio tells the portal of changes, and they are pulled at once",
+    )
     media_url: str | None = Field(default=None, description="the portal as annotators' browsers reach it")
     definitions: str = Field(default="pipelines.definitions", description="Dagster definitions that commands load")
     portal_port: int = Field(default=3300, ge=0, le=65535)

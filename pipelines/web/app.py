@@ -26,6 +26,7 @@ from pipelines.web.quarantine import read_quarantine
 from pipelines.web.refusal import Refusal
 from pipelines.web.show import show_items
 from pipelines.web.signing import MAX_REASON_CHARS, Form, Refused, decide, read_form
+from pipelines.web.webhooks import webhook_routes
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(_page_routes(portal))
     app.include_router(_document_routes(portal))
     app.include_router(media_routes(settings, portal.guard, portal.items))
+    app.include_router(webhook_routes(portal))
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_middleware(SecurityHeaders)
     _handle_errors(app)

@@ -10,6 +10,7 @@ Kind = Literal[
     "form",  # a form that was not handed out to this user by this process
     "bad form",  # a form that cannot be read
     "large form",
+    "large body",
     "scenario",
     "batch",
     "item",

@@ -5,7 +5,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,8 +13,9 @@ from labeling.answers import to_result
 from labeling.config import LabelConfig
 from labeling.label_studio import LabelStudioPlatform
 from labeling.label_studio_api import LabelStudioApi
+from labeling.label_studio_pull import WINDOW
 from labeling.label_studio_rows import read_tasks
-from labeling.platform import AnnotationPlatform, Pull
+from labeling.platform import AnnotationPlatform, catch_up
 from lake.errors import PlatformError
 from tests.label_studio_fixture import USERS, VENV, LabelStudioServer, label_studio, project_title  # noqa: F401
 from tests.swallowing_proxy import SwallowingProxy
@@ -196,14 +197,14 @@ def test_edits_and_deletions_reach_a_mirror(
     platform.push(project, BATCH[:4])
     kept, gone = (post_answer(label_studio, project, "t0", user, says("sparrow")) for user in USERS[:2])
     post_answer(label_studio, project, "t1", USERS[0], says("sparrow"))
-    mirror = Mirror().follow(platform.pull(project, CONFIG, None))
+    mirror = Mirror(platform, project).follow()
     admin.patch(f"/api/annotations/{kept}/", says("other"))
     admin.delete(f"/api/annotations/{gone}/")
     platform.retract(project, ["t1"])
     post_answer(label_studio, project, "t3", USERS[2], says("麻雀"))
-    mirror.follow(platform.pull(project, CONFIG, mirror.cursor))
+    mirror.follow()
     assert mirror.answers() == {("t0", USERS[0], "other"), ("t3", USERS[2], "麻雀")}
-    assert mirror.answers() == Mirror().follow(platform.pull(project, CONFIG, None)).answers()
+    assert mirror.answers() == Mirror(platform, project).follow().answers()
 
 
 def test_a_pull_asks_for_what_changed_only(
@@ -230,17 +231,59 @@ def test_tasks_of_other_origin_are_left_alone(
     assert platform.count(project) == 2
 
 
-class Mirror:
-    """What a caller of `pull` keeps."""
+def test_tasks_deleted_by_hand_leave_the_mirror(
+    platform: AnnotationPlatform, project: str, admin: LabelStudioApi, label_studio: LabelStudioServer
+) -> None:
+    many = [platform_task(f"m{i}") for i in range(2300)]
+    platform.push(project, many)
+    for task in ("m7", "m8", "m2000"):
+        post_answer(label_studio, project, task, USERS[0], says("sparrow"))
+    mirror = Mirror(platform, project).follow()
+    there = server_ids(admin, project)
+    for task in ("m8", "m9", "m1500"):
+        admin.delete(f"/api/tasks/{there[task]}/")
+    mirror.follow()
+    assert mirror.answers() == {("m7", USERS[0], "sparrow"), ("m2000", USERS[0], "sparrow")}
+    assert mirror.known == {str(key): task for task, key in server_ids(admin, project).items()}
 
-    def __init__(self) -> None:
+
+def test_the_answers_of_copies_are_kept_together(
+    platform: AnnotationPlatform, project: str, admin: LabelStudioApi
+) -> None:
+    platform.push(project, BATCH[:1])
+    admin.post(f"/api/projects/{project}/import", [{"data": task.data} for task in read_tasks(admin, project)])
+    first, second = (task.id for task in read_tasks(admin, project))
+    admin.post(f"/api/tasks/{first}/annotations/", says("sparrow"))
+    mirror = Mirror(platform, project).follow()
+    admin.post(f"/api/tasks/{second}/annotations/", says("other"))
+    assert {answer for _, _, answer in mirror.follow().answers()} == {"sparrow", "other"}
+    admin.delete(f"/api/tasks/{second}/")
+    assert {answer for _, _, answer in mirror.follow().answers()} == {"sparrow"}
+
+
+def test_where_nothing_changes_the_cursor_follows_the_clock(platform: AnnotationPlatform, project: str) -> None:
+    """Else what was pushed last would be read again with every pull."""
+    before = datetime.now(UTC)
+    pull = platform.pull(project, CONFIG, None)
+    assert before - WINDOW - timedelta(seconds=2) <= pull.cursor <= datetime.now(UTC) - WINDOW
+
+
+class Mirror:
+    """What a caller of `catch_up` keeps."""
+
+    def __init__(self, platform: AnnotationPlatform, project: str) -> None:
         self.cursor: datetime | None = None
+        self.known: dict[str, str] = {}
+        self._platform, self._project = platform, project
         self._tasks: dict[str, set[tuple[str, str, str]]] = {}
 
-    def follow(self, pull: Pull) -> "Mirror":
-        self._tasks = {task: said for task, said in self._tasks.items() if task in pull.present - pull.touched}
+    def follow(self) -> "Mirror":
+        pull, self.known = catch_up(self._platform, self._project, CONFIG, self.cursor, self.known)
+        there = set(self.known.values())
+        self._tasks = {task: said for task, said in self._tasks.items() if task in there - pull.touched}
         for one in pull.annotations:
-            self._tasks.setdefault(one.task_id, set()).add((one.task_id, one.annotator, one.answer))
+            if one.task_id in there:
+                self._tasks.setdefault(one.task_id, set()).add((one.task_id, one.annotator, one.answer))
         self.cursor = pull.cursor
         return self
 

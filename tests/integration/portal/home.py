@@ -141,9 +141,10 @@ def with_more(check: CheckResult) -> CheckResult:
 
 
 @contextmanager
-def served(home: Path) -> Iterator[str]:
+def served(home: Path, webhook_secret: str | None = None) -> Iterator[str]:
     """The real application on a free loopback port; its address."""
-    config = uvicorn.Config(create_app(settings_of(home)), host="127.0.0.1", port=0, log_level="error")
+    settings = settings_of(home).model_copy(update={"webhook_secret": webhook_secret and SecretStr(webhook_secret)})
+    config = uvicorn.Config(create_app(settings), host="127.0.0.1", port=0, log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
