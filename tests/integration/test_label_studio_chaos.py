@@ -20,7 +20,7 @@ import pytest
 from assets.annotations import mirror, reconcile, sync
 from assets.scenario import Scenario, load_scenario
 from assets.stage import Doors, Ports, Work
-from labeling.answers import choice_to_result
+from labeling.answers import to_result
 from labeling.label_studio import LabelStudioPlatform
 from labeling.label_studio_api import LabelStudioApi
 from labeling.label_studio_rows import read_emails, read_tasks
@@ -131,7 +131,7 @@ class Chaos:
             api.post(f"/api/tasks/{self._task()}/annotations/", {"lead_time": 1.5, "result": self._said()} | body)
 
     def _said(self) -> list[object]:
-        return list(choice_to_result(self.random.choice(CONFIG.classes), CONFIG))
+        return list(to_result(self.random.choice(CONFIG.classes), CONFIG))
 
     def answer(self) -> None:
         self._post()
@@ -250,7 +250,7 @@ class Client:
 
 def _when_ready(
     ready: "multiprocessing.synchronize.Event", work: Callable[..., None], arguments: tuple[object, ...]
-) -> None:  # type: ignore[name-defined]
+) -> None:
     ready.set()
     work(*arguments)
 
