@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
@@ -25,13 +26,14 @@ RECONCILE_EVERY = dt.timedelta(days=1)
 
 def run(work: Work) -> Report:
     """Pull what changed, keep this batch's part; raises NotReady while answers are missing."""
-    from assets.tasks import reopen  # which is above this module
+    from assets.tasks import ask_others  # which is above this module
 
     tasks = work.batch.records("tasks", Task)
     project = sync(work)
-    reopen(work, tasks)
+    ask_others(work, tasks)
     left_out = left_out_votes(work, tasks)
     annotations = of_batch(work, tasks)
+    reopen(work, project, tasks, annotations)
     work.batch.write("annotations", to_table(annotations, Annotation))
     everything = list(from_table(mirror(work), Annotation))
     counts = count(tasks, annotations)
@@ -92,6 +94,18 @@ def reconcile(work: Work) -> str:
     with work.lake.lock(f"pull-{work.scenario.name}"):
         _pull(work, project, everything=True)
     return project
+
+
+def reopen(work: Work, project: str, tasks: Sequence[Task], votes: Sequence[Annotation]) -> int:
+    """Open again what the platform may take for finished though votes are missing; returns how many tasks were.
+
+    votes: those that count. Two answers of one person, or one that was sent in empty, take the place of another's.
+    """
+    given = Counter(one.task_id for one in votes)
+    answers = Counter(mirror(work)["task_id"].to_pylist())
+    short = {one.task_id: one.overlap for one in tasks if given[one.task_id] < one.overlap <= answers[one.task_id]}
+    wanted = {key: short[task] for key, task in _known(work, project).items() if task in short}
+    return work.ports.platform.reopen(project, wanted) if wanted else 0
 
 
 def _project(work: Work) -> str:

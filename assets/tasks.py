@@ -51,7 +51,7 @@ def push(work: Work, tasks: Sequence[Task]) -> str:
     return project
 
 
-def reopen(work: Work, tasks: Sequence[Task]) -> int:
+def ask_others(work: Work, tasks: Sequence[Task]) -> int:
     """Ask tasks of a batch of one more person for each vote that is left out; returns how many are short of votes.
 
     What was asked for once is not asked for again.

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 from labeling.config import LabelConfig
 from labeling.guideline import to_html
 from labeling.label_studio_api import LabelStudioApi, Transient
+from labeling.label_studio_overlap import reopen_short
 from labeling.label_studio_pull import read_known, read_pull
 from labeling.label_studio_rows import (
     PAGE,
@@ -101,6 +102,11 @@ class LabelStudioPlatform:
         """See AnnotationPlatform; counts ranges of ids, so that one task that is gone costs some 20 counts."""
         with self._api() as api:
             return read_known(api, project, known)
+
+    def reopen(self, project: str, wanted: Mapping[str, int]) -> int:
+        """See AnnotationPlatform."""
+        with self._api() as api:
+            return reopen_short(api, project, wanted)
 
     def retract(self, project: str, task_ids: Sequence[str]) -> int:
         """See AnnotationPlatform."""

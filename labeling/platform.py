@@ -70,6 +70,12 @@ class AnnotationPlatform(Protocol):
         known: what there was, and all that is new; what is gone from it costs the looking, not the rest.
         """
 
+    def reopen(self, project: str, wanted: Mapping[str, int]) -> int:
+        """Let tasks, by the platform's own keys, be answered until so many people have; returns how many were opened.
+
+        Only those are that the platform takes for finished: an answer twice, or one sent in empty, took a place.
+        """
+
     def retract(self, project: str, task_ids: Sequence[str]) -> int:
         """Delete tasks and their annotations; returns how many there were."""
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from assets import review
-from assets.annotations import count, of_batch, sync
+from assets.annotations import count, of_batch, reopen, sync
 from assets.loop import AGREEMENT, BY_NAME, JUDGEMENT
 from assets.scenario import Scenario
 from assets.stage import Ports, Report, Work, carry_out
 from assets.status import Status, status_of
-from assets.tasks import reopen
+from assets.tasks import ask_others
 from assets.training_run import finished
 from lake.errors import NotReady
 from lake.ingest import register
@@ -49,10 +49,11 @@ def advance(settings: Settings, scenario: Scenario, ports: Ports, batch: str, sa
 def _answers_complete(ports: Ports, scenario: Scenario, batch: str) -> bool:
     """Pull what people answered, and keep this batch's part for the status to show."""
     work = Work(ports, scenario, batch)
-    sync(work)
+    project = sync(work)
     tasks = work.batch.records("tasks", Task)
-    reopen(work, tasks)
+    ask_others(work, tasks)
     have = of_batch(work, tasks)
+    reopen(work, project, tasks, have)
     work.batch.write("annotations", to_table(have, Annotation))
     return count(tasks, have)["tasks_complete"] >= scenario.quality.min_overlap_share * len(tasks)
 

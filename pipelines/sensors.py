@@ -8,14 +8,14 @@ from pathlib import Path
 import dagster as dg
 
 from assets import review
-from assets.annotations import count, of_batch, sync
+from assets.annotations import count, of_batch, reopen, sync
 from assets.graph import asset_key, partitions_of
 from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, TRAINING, TRIAL_INTAKE
 from assets.orders import inbox
 from assets.scenario import Scenario
 from assets.stage import Ports, Work
 from assets.status import Status, status_of
-from assets.tasks import reopen
+from assets.tasks import ask_others
 from assets.training_run import finished
 from lake.errors import ComputeError, NotReady, PlatformUnreachable
 from lake.ingest import is_held, register
@@ -123,10 +123,12 @@ def _answers(scenario: Scenario, ports: Ports) -> Iterator[dg.RunRequest]:
     for number, status in enumerate(waiting):
         work = Work(ports, scenario, status.batch)
         if number == 0:
-            sync(work)  # one pull serves all batches of the scenario
+            project = sync(work)  # one pull serves all batches of the scenario
         tasks = work.batch.records("tasks", Task)
-        reopen(work, tasks)
-        counts = count(tasks, of_batch(work, tasks))
+        ask_others(work, tasks)
+        votes = of_batch(work, tasks)
+        reopen(work, project, tasks, votes)
+        counts = count(tasks, votes)
         if counts["tasks_complete"] >= scenario.quality.min_overlap_share * len(tasks):
             yield _request(scenario, status.batch, AGREEMENT, str(counts["annotations"]))
 

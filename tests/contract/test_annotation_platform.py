@@ -136,6 +136,23 @@ def test_annotators_cannot_tell_gold(platform: AnnotationPlatform, project: str,
     assert {task.overlap for task in tasks if task.task_id.startswith("g")} == {4}
 
 
+def test_a_task_whose_places_were_filled_in_vain_is_opened_again(
+    platform: AnnotationPlatform, project: str, admin: LabelStudioApi, label_studio: LabelStudioServer
+) -> None:
+    platform.push(project, BATCH[:4])
+    empty: dict[str, object] = {"result": []}
+    for task, body in (("t0", says("other")), ("t1", says("other")), ("t1", empty), ("t2", says("other"))):
+        post_answer(label_studio, project, task, USERS[0], body)
+    for task in ("t0", "t2"):
+        post_answer(label_studio, project, task, USERS[0] if task == "t0" else USERS[1], says("sparrow"))
+    wanted = {str(key): 2 for key in server_ids(admin, project).values()}
+    assert platform.reopen(project, wanted | {"999999": 2}) == 2
+    assert platform.reopen(project, wanted) == 0
+    assert {task.task_id: task.overlap for task in read_tasks(admin, project)} == {"t0": 3, "t1": 3, "t2": 2, "t3": 2}
+    with LabelStudioApi(label_studio.url, token=label_studio.tokens[USERS[2]], timeout_s=30) as api:
+        assert b'"task_id":"t0"' in api.get(f"/api/projects/{project}/next")
+
+
 def test_retracted_tasks_are_gone(platform: AnnotationPlatform, project: str) -> None:
     platform.push(project, BATCH)
     assert platform.retract(project, ["t1", "t2", "never there"]) == 2

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import json
 import multiprocessing
+import multiprocessing.synchronize
 import os
 import signal
 import time
@@ -249,7 +250,7 @@ class Client:
 
 
 def _when_ready(
-    ready: "multiprocessing.synchronize.Event", work: Callable[..., None], arguments: tuple[object, ...]
+    ready: multiprocessing.synchronize.Event, work: Callable[..., None], arguments: tuple[object, ...]
 ) -> None:
     ready.set()
     work(*arguments)

@@ -39,7 +39,7 @@ def test_items_of_a_spammer_are_asked_of_others(tmp_path: Path, label_studio: La
     work.batch.write("annotations", annotations.mirror(work).slice(0, 0))
     assert f"{len(items)} votes of {FINN} are left out" in status_of(work).says
     work.batch.remove("annotations")
-    assert tasks.reopen(work, work.batch.records("tasks", Task)) == len(items)
+    assert tasks.ask_others(work, work.batch.records("tasks", Task)) == len(items)
     assert overlaps(work, label_studio) == [4] * len(items)  # not once more
 
     # Others answer; the spammer's votes are held, and play no part
