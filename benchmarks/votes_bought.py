@@ -45,7 +45,7 @@ def replay(runs: int | None = None) -> Iterator[Figure]:
         peer = _curves(votes, truth, grid, PEER_SEEDS, _evenly)
         yield figure(
             "labeling", f"votes bought for full overlap's accuracy ({full:.3f}) less 0.5 point, {table.name}",
-            "share", _crossings(ours, grid, full - LESS), peer=_crossings(peer, grid, full - LESS),
+            "share", crossings(ours, grid, full - LESS), peer=crossings(peer, grid, full - LESS),
             must=f"at most {most:.2f}", holds=_at_most(most),
         )  # fmt: skip
 
@@ -72,7 +72,7 @@ def _machine_figure(
     peer = _curves(votes, truth, _GRID_MACHINE, PEER_SEEDS, _evenly)
     return figure(
         "labeling", f"votes bought for an accuracy of {full:.3f}, {name}", "share",
-        _crossings(ours, _GRID_MACHINE, full), peer=_crossings(peer, _GRID_MACHINE, full),
+        crossings(ours, _GRID_MACHINE, full), peer=crossings(peer, _GRID_MACHINE, full),
         must=f"at most {most:.2f}", holds=_at_most(most),
     )  # fmt: skip
 
@@ -195,7 +195,7 @@ def _evenly(state: _Replay, budget: int) -> IntArray:
     return one_each[order[:budget]]
 
 
-def _crossings(curves: npt.NDArray[np.float64], grid: Sequence[float], need: float) -> list[float]:
+def crossings(curves: npt.NDArray[np.float64], grid: Sequence[float], need: float) -> list[float]:
     """Where the mean curve comes to `need` and stays; first of all replays, then of resamples of them."""
     draw = np.random.default_rng(0)
     picks = draw.integers(0, len(curves), (_RESAMPLES, len(curves)))
