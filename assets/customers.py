@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from assets import annotations
+from assets import answers
 from assets.stage import Work
 from assets.strict import checked
 from labeling.orders import AcceptanceTerms, Forecast, Order, Progress, forecast, progress
@@ -57,8 +57,8 @@ def order_of(work: Work, spec: OrderSpec) -> Order:
 
 def standing(work: Work, order: Order, *, through: dt.date) -> Standing:
     """How far an order is at the end of a day, and when it will be done; votes that are left out do not count."""
-    rows = list(from_table(annotations.mirror(work), Annotation))
-    suspects = annotations.suspect_names(work, rows)
+    rows = list(from_table(answers.mirror(work), Annotation))
+    suspects = answers.suspect_names(work, rows)
     now = progress(order, _tasks(work), [one for one in rows if one.annotator not in suspects], through=through)
     try:
         when = forecast(order, now)

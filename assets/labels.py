@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from assets import crew, gold, review
-from assets.annotations import mirror
+from assets.answers import mirror
 from assets.stage import Fact, Report, Work, data_docs, kept_checks
 from labeling.consensus.agree import Consensus, agree
 from labeling.consensus.classes import Choices

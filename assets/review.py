@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets import annotations
-from assets.annotations import merged, mirror
+from assets import answers
+from assets.answers import merged, mirror
 from assets.stage import Work
 from assets.tasks import shown_values
 from labeling.platform import PlatformTask, Pull, by_arrival
@@ -35,7 +35,7 @@ TABLE = "review"  # the review tasks of a batch
 def sync(work: Work) -> Review:
     """Fetch what experts decided, book and record it, and hand what was ignored to another expert.
 
-    The scenario's own answers have to be fetched before (`annotations.sync`): they tell what is whose own work.
+    The scenario's own answers have to be fetched before (`answers.sync`): they tell what is whose own work.
 
     Killed anywhere it is mended by running again: entries of ledger and audit are known by what they say, and the
     mirror is written whole.
@@ -80,9 +80,9 @@ def reviewed(work: Work) -> Review:
     """What experts decided in this scenario, as of the last look."""
     rows = list(from_table(_mirror(work), Annotation))
     items = pa.array(sorted({one.item_id for one in rows}), pa.string())
-    answers = mirror(work)
-    answers = answers.filter(pc.is_in(answers["item_id"], items))
-    return decide(rows, list(from_table(answers, Annotation)), experts=_spec(work).experts)
+    given = mirror(work)
+    given = given.filter(pc.is_in(given["item_id"], items))
+    return decide(rows, list(from_table(given, Annotation)), experts=_spec(work).experts)
 
 
 def settled(work: Work, labels: Iterable[Label], review: Review) -> tuple[Label, ...]:
@@ -125,7 +125,7 @@ def num_fresh(work: Work) -> int:
 def look(work: Work) -> None:
     """Fetch what experts decided where a batch waits for them; nothing where none of its items is with experts."""
     if with_experts(work) and "dataset" not in work.lake.state.outcomes(work.scenario.name, work.batch_name):
-        annotations.sync(work)
+        answers.sync(work)
         sync(work)
 
 

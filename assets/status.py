@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from assets.annotations import count
+from assets.answers import count
 from assets.ended import ended, ordered_again, renewed
 from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, SEGMENTS, STAGES, TRAINING, TRIAL_INTAKE, stages_of
 from assets.stage import Work, blocks, kept_checks

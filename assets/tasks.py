@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from assets import gold as golden
-from assets.annotations import left_out_votes, mirror, short_of_votes
+from assets.answers import left_out_votes, mirror, short_of_votes
 from assets.stage import Fact, Report, Work
 from labeling.gold import choose_gold, num_gold, sightings
 from labeling.platform import PlatformTask

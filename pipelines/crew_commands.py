@@ -191,7 +191,7 @@ def work_of(scenario: str, batch: str = "") -> "Work":
 
 def everything(work: "Work") -> "list[Annotation]":
     """All answers of a scenario as of the last look."""
-    from assets.annotations import mirror
+    from assets.answers import mirror
     from lake.records import Annotation, from_table
 
     return list(from_table(mirror(work), Annotation))

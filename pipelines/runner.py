@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from assets import review
-from assets.annotations import count, of_batch, reopen, sync
+from assets.answers import count, of_batch, reopen, sync
 from assets.loop import AGREEMENT, BY_NAME, JUDGEMENT
 from assets.scenario import Scenario
 from assets.stage import Ports, Report, Work, carry_out

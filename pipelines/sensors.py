@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets import review
-from assets.annotations import count, of_batch, reopen, sync
+from assets.answers import count, of_batch, reopen, sync
 from assets.graph import asset_key, partitions_of
 from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, TRAINING, TRIAL_INTAKE
 from assets.orders import inbox

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assets import annotations, labels, review, tasks
+from assets import answers, labels, review, tasks
 from assets.loop import BY_NAME
 from assets.stage import Work, carry_out
 from assets.status import status_of
@@ -111,5 +111,5 @@ def test_experts_decide_what_annotators_dispute(work: Work, label_studio: LabelS
     assert sum(one.action == "adjudicate" for one in work.lake.state.audit_entries()) == 2
 
     # The next batch does not ask for it again
-    assert annotations.count(review.sent(work), [])["tasks"] == 1
+    assert answers.count(review.sent(work), [])["tasks"] == 1
     assert disputed not in tasks._asked_again(work)

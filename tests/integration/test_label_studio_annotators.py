@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from assets.annotations import of_batch, reopen, sync
+from assets.answers import of_batch, reopen, sync
 from assets.stage import Work
 from labeling.answers import to_result
 from labeling.label_studio_api import LabelStudioApi

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import pytest
 
-from assets.annotations import mirror, reconcile, sync
+from assets.answers import mirror, reconcile, sync
 from assets.scenario import Scenario, load_scenario
 from assets.stage import Doors, Ports, Work
 from labeling.answers import to_result

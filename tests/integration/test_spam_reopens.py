@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assets import annotations, tasks
+from assets import answers, tasks
 from assets.loop import BY_NAME
 from assets.stage import Work, carry_out
 from assets.status import status_of
@@ -36,7 +36,7 @@ def test_items_of_a_spammer_are_asked_of_others(tmp_path: Path, label_studio: La
     with pytest.raises(NotReady, match=f"0 of {len(items)} tasks"):
         carry_out(BY_NAME["annotations"], work)
     assert overlaps(work, label_studio) == [4] * len(items)
-    work.batch.write("annotations", annotations.mirror(work).slice(0, 0))
+    work.batch.write("annotations", answers.mirror(work).slice(0, 0))
     assert f"{len(items)} votes of {FINN} are left out" in status_of(work).says
     work.batch.remove("annotations")
     assert tasks.ask_others(work, work.batch.records("tasks", Task)) == len(items)
@@ -49,7 +49,7 @@ def test_items_of_a_spammer_are_asked_of_others(tmp_path: Path, label_studio: La
     made = work.batch.records("labels", Label)
     assert {one.annotators for one in made} == {(ADA, BO, CHEN)}
     assert {one.item_id: one.answer for one in made} == honest
-    assert sum(row["annotator"] == FINN for row in annotations.mirror(work).to_pylist()) == len(items)
+    assert sum(row["annotator"] == FINN for row in answers.mirror(work).to_pylist()) == len(items)
     report = from_json(work.lake.blobs.read(work.batch.path("gate.json")).decode())
     (evidence,) = (one for one in report.checks if one.name == "answers given without looking do not count")
     assert FINN in evidence.observed

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assets import annotations, crew, gold, labels, review
+from assets import answers, crew, gold, labels, review
 from assets.stage import Work
 from assets.tasks import _choose_gold
 from labeling.spec import DriftSpec, GoldSpec, PriceSpec, RetireSpec, ReviewSpec, SpamSpec
@@ -52,7 +52,7 @@ def said(item: str, who: str, answer: str, number: int, *, seconds: float = 3.0,
 
 def mirrored(work: Work, *given: Annotation) -> None:
     """What the last pull brought."""
-    tables.write_table(work.lake.blobs, annotations.mirror_path(work.scenario.name), to_table(given, Annotation))
+    tables.write_table(work.lake.blobs, answers.mirror_path(work.scenario.name), to_table(given, Annotation))
 
 
 def known(work: Work) -> Mapping[str, str]:
@@ -144,23 +144,23 @@ def crowd(work: Work) -> list[Annotation]:
 def test_votes_of_a_spammer_are_left_out_and_their_items_want_others(work: Work) -> None:
     mirrored(work, *crowd(work))
     tasks = work.batch.records("tasks", Task)
-    everybody = {one.annotator for one in annotations.of_batch(work, tasks)}
+    everybody = {one.annotator for one in answers.of_batch(work, tasks)}
     assert "finn" in everybody
-    assert annotations.short_of_votes(work, tasks) == []
+    assert answers.short_of_votes(work, tasks) == []
     strict = with_spec(work, spam=SPAM)
-    votes = annotations.of_batch(strict, tasks)
+    votes = answers.of_batch(strict, tasks)
     assert {one.annotator for one in votes} == {"ada", "bo", "chen"}
-    short = annotations.short_of_votes(strict, tasks)
+    short = answers.short_of_votes(strict, tasks)
     assert {one.overlap for one in short} == {4}
     answered = {one.task_id for one in crowd(work) if one.annotator == "chen"}
     assert {one.task_id for one in short} == {one.task_id for one in tasks} - answered
-    assert any(one["annotator"] == "finn" for one in annotations.mirror(work).to_pylist())
+    assert any(one["annotator"] == "finn" for one in answers.mirror(work).to_pylist())
 
 
 def test_the_report_says_whose_votes_are_left_out_and_why(work: Work) -> None:
     mirrored(work, *crowd(work))
     strict = with_spec(work, spam=SPAM)
-    (row,) = annotations.left_out_votes(strict, work.batch.records("tasks", Task)).to_pylist()
+    (row,) = answers.left_out_votes(strict, work.batch.records("tasks", Task)).to_pylist()
     assert (row["annotator"], row["num_votes"]) == ("finn", work.batch.read("tasks").num_rows)
     assert "took less than 0.5 s" in row["reasons"][0]
     (check,) = crew.spam_evidence(work.batch.read("left_out"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from assets import annotations
+from assets import answers
 from assets.stage import Work
 from lake import tables
 from lake.errors import GateError, NotFound, NotReady, SettingsError, SpecError, TrialbaseError
@@ -55,7 +55,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
         for number, one in enumerate(labels[: 2 * len(labels) // 3])
         for place, who in enumerate(PEOPLE)
     ]  # fmt: skip
-    tables.write_table(made.lake.blobs, annotations.mirror_path("digits"), to_table(given, Annotation))
+    tables.write_table(made.lake.blobs, answers.mirror_path("digits"), to_table(given, Annotation))
     made.lake.state.post(
         answer_entry(
             scenario="digits", batch=made.batch_name, task_id=one.task_id, annotator=one.annotator, at=one.updated_at,
@@ -129,11 +129,9 @@ def test_pay_is_to_the_cent_what_the_ledger_says(work: Work, tmp_path: Path) -> 
 
 def test_an_appeal_is_made_and_ruled_on(work: Work) -> None:
     gold = work.lake.gold("digits")
-    answers = annotations.mirror(work).to_pylist()
+    given = answers.mirror(work).to_pylist()
     item, who = next(
-        (row["item_id"], row["annotator"])
-        for row in answers
-        if gold.get(row["item_id"], row["answer"]) != row["answer"]
+        (row["item_id"], row["annotator"]) for row in given if gold.get(row["item_id"], row["answer"]) != row["answer"]
     )
     said = ran("gold", "digits", "--appeal", item[:10], "--as", who, "--why", "the scan is blurred")
     assert f"the appeal of {who} about {item[:12]} is open" in said
