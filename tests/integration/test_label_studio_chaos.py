@@ -27,7 +27,7 @@ from labeling.label_studio_api import LabelStudioApi
 from labeling.label_studio_rows import read_emails, read_tasks
 from labeling.platform import AnnotationPlatform, PlatformTask
 from labeling.server import LocalLabelStudio
-from lake.errors import PlatformError, TrialbaseError
+from lake.errors import PlatformError, ServiceError, TrialbaseError
 from lake.records import Annotation, from_table
 from lake.store import Lake
 from pipelines.hints import hint, is_due, note_pull
@@ -40,6 +40,7 @@ from tests.unit.labeling.made import birds, platform_task
 pytestmark = pytest.mark.integration
 
 CONFIG = birds()
+START_ATTEMPTS = 5
 NUM_EVENTS = 260
 TASKS = [platform_task(f"t{number}") for number in range(600)]
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -206,7 +207,7 @@ class Chaos:
     def kill_server(self) -> None:
         assert self.server.pid is not None
         os.kill(self.server.pid, signal.SIGKILL)
-        self.server.start()
+        start_again(self.server)
 
     def kill_server_in_push(self) -> None:
         with self._client(push_in_vain, self.server.url, self.token, self.project, TASKS) as client:
@@ -226,6 +227,18 @@ class Chaos:
 
     def _client(self, work: Callable[..., None], *arguments: object) -> "Client":
         return Client(work, *arguments)
+
+
+def start_again(server: LocalLabelStudio) -> None:
+    """Start a server that was killed; workers that outlive it may hold its port for a while."""
+    for attempt in range(START_ATTEMPTS):
+        try:
+            server.start()
+        except ServiceError:
+            assert attempt < START_ATTEMPTS - 1, "the server does not start again"
+            time.sleep(3)
+        else:
+            return
 
 
 class Client:
