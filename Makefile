@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test up down check bench pictures lock setup clean help
+.PHONY: demo test chaos up down check bench pictures lock setup clean help
 
 help:            ## what can be made
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 12
@@ -21,6 +21,9 @@ up: .venv/app.stamp .venv-label-studio/stamp     ## start Dagster, Label Studio,
 
 down: .venv/app.stamp                            ## stop them
 	$(BIN)/trialbase down
+
+chaos: .venv/dev.stamp .venv-label-studio/stamp  ## Label Studio on PostgreSQL through hundreds of faults; many minutes
+	TRIALBASE_TEST_CHAOS=1 $(BIN)/pytest tests/integration/test_label_studio_chaos.py
 
 check: .venv/dev.stamp                           ## lint, types, import law, Dagster definitions
 	$(BIN)/ruff check .
