@@ -13,7 +13,7 @@ demo: .venv/app.stamp .venv-label-studio/stamp   ## the loop twice, headless, on
 
 test: .venv/dev.stamp .venv-label-studio/stamp   ## all tests, on real servers
 	$(BIN)/pytest -n 2 --dist loadgroup tests/unit tests/contract tests/integration
-	$(BIN)/pytest tests/e2e/test_demo.py tests/e2e/test_browser.py
+	$(BIN)/pytest tests/e2e/test_demo.py tests/e2e/test_browser.py tests/e2e/test_label_studio_templates.py
 	$(BIN)/pytest -n 2 tests/e2e/test_kill.py tests/e2e/test_cifar.py
 
 up: .venv/app.stamp .venv-label-studio/stamp     ## start Dagster, Label Studio, MLflow and the portal
