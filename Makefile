@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test up down check bench pictures lock setup clean help
+.PHONY: demo test chaos up down check bench pictures lock setup clean help
 
 help:            ## what can be made
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 12
@@ -13,7 +13,7 @@ demo: .venv/app.stamp .venv-label-studio/stamp   ## the loop twice, headless, on
 
 test: .venv/dev.stamp .venv-label-studio/stamp   ## all tests, on real servers
 	$(BIN)/pytest -n 2 --dist loadgroup tests/unit tests/contract tests/integration
-	$(BIN)/pytest tests/e2e/test_demo.py tests/e2e/test_browser.py
+	$(BIN)/pytest tests/e2e/test_demo.py tests/e2e/test_browser.py tests/e2e/test_label_studio_templates.py
 	$(BIN)/pytest -n 2 tests/e2e/test_kill.py tests/e2e/test_cifar.py
 
 up: .venv/app.stamp .venv-label-studio/stamp     ## start Dagster, Label Studio, MLflow and the portal
@@ -21,6 +21,9 @@ up: .venv/app.stamp .venv-label-studio/stamp     ## start Dagster, Label Studio,
 
 down: .venv/app.stamp                            ## stop them
 	$(BIN)/trialbase down
+
+chaos: .venv/dev.stamp .venv-label-studio/stamp  ## Label Studio on PostgreSQL through hundreds of faults; many minutes
+	TRIALBASE_TEST_CHAOS=1 $(BIN)/pytest tests/integration/test_label_studio_chaos.py
 
 check: .venv/dev.stamp                           ## lint, types, import law, Dagster definitions
 	$(BIN)/ruff check .

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from assets.stage import Report, Work, data_docs, kept_checks
-from labeling.consensus.classes import Consensus, agree
+from assets import crew, gold, review
+from assets.answers import mirror
+from assets.stage import Fact, Report, Work, data_docs, kept_checks
+from labeling.consensus.agree import Consensus, agree
+from labeling.consensus.classes import Choices
 from labeling.gold import gold_figures
 from lake.errors import NotReady
-from lake.records import Annotation, Label, to_table
+from lake.records import Annotation, Label, from_table, to_table
 from quality.checks import CheckResult, StageFacts
 from quality.expectations import validate
 from quality.gate import GateReport, from_json, judge
@@ -20,25 +23,43 @@ def run(work: Work) -> Report:
     """One label an item with its confidence; the gate's report for the steward."""
     annotations = work.batch.records("annotations", Annotation)
     agreed = _agree(work, annotations)
-    work.batch.write("labels", to_table(agreed.labels, Label))
+    labels, with_experts = _reviewed(work, agreed.labels)
+    work.batch.write("labels", to_table(labels, Label))
     work.batch.write("annotators", agreed.annotators)
     work.batch.write("gold_figures", gold_figures(annotations, _gold(work)))
     floor = work.scenario.labeling.consensus.min_posterior
     facts = StageFacts(classes=work.scenario.classes, min_posterior=floor)
     checks = validate(work.batch.read("labels"), "labels", work.scenario.quality, facts, docs=data_docs(work))
+    checks = (*checks, *crew.drift_check(work, _everything(work), labels))
     report = _judge(work, checks)
-    confident = sum(label.confidence >= floor for label in agreed.labels)
+    confident = sum(label.confidence >= floor for label in labels)
     return Report(
         {
-            "labels": len(agreed.labels),
+            "labels": len(labels),
             "confident": confident,
-            "mean_confidence": round(float(np.mean([one.confidence for one in agreed.labels])), 4),
+            "mean_confidence": round(float(np.mean([one.confidence for one in labels])), 4),
+            **with_experts,
+            "consensus": agreed.method,
+            "why": agreed.why,
             "gate": report.verdict,
             "report": report.report_hash,
         },
         preview=work.batch.read("labels").slice(0, 8),
         checks=checks,
     )
+
+
+def _reviewed(work: Work, labels: tuple[Label, ...]) -> tuple[tuple[Label, ...], dict[str, Fact]]:
+    """Labels with experts' decisions in place; those that are doubtful still are sent to experts."""
+    if work.scenario.labeling.review is None:
+        return labels, {}
+    found = review.sync(work)
+    settled = review.settled(work, labels, found)
+    facts: dict[str, Fact] = {
+        "sent_to_experts": review.send(work, settled),
+        "adjudicated": sum(one.adjudicated_by is not None for one in settled),
+    }
+    return settled, facts | {f"decisions ignored: {why}": count for why, count in found.num_ignored.items()}
 
 
 def gate_report(work: Work) -> GateReport:
@@ -61,7 +82,7 @@ def _judge(work: Work, checks: Sequence[CheckResult]) -> GateReport:
 
 def _agree(work: Work, annotations: Sequence[Annotation]) -> Consensus:
     """Consensus on this batch; what annotators did in earlier batches tells how far to trust them."""
-    scenario = work.scenario
+    scenario, spec = work.scenario, work.scenario.labeling.consensus
     history: dict[str, Annotation] = {}
     for batch in work.lake.batches(scenario.name, purpose="labeling", upto=work.batch_name):
         if batch.name != work.batch_name and batch.has("annotations"):
@@ -69,8 +90,7 @@ def _agree(work: Work, annotations: Sequence[Annotation]) -> Consensus:
     history |= {one.annotation_id: one for one in annotations}
     agreed = agree(
         list(history.values()),
-        scenario.classes,
-        scenario.labeling.consensus,
+        Choices(scenario.classes, spec.method, spec.max_iterations, spec.tolerance),
         gold=_gold(work),
         schema_version=scenario.guideline_version,
     )
@@ -79,4 +99,8 @@ def _agree(work: Work, annotations: Sequence[Annotation]) -> Consensus:
 
 
 def _gold(work: Work) -> dict[str, str]:
-    return work.lake.gold(work.scenario.name, upto=work.batch_name)
+    return gold.standing(work, _everything(work))
+
+
+def _everything(work: Work) -> list[Annotation]:
+    return list(from_table(mirror(work), Annotation))

@@ -208,6 +208,12 @@ def _agrees(scenario: Scenario) -> None:
             f"{scenario.folder / 'label_config.xml'} shows <{scenario.config.object_tag}>, modality is {spec.modality}",
             remedy=f"show the item with <{tag}>, or correct modality in scenario.yaml",
         )
+    if scenario.config.kind != "text" or not scenario.config.classes or scenario.config.value_keys:
+        raise SpecError(
+            f"{scenario.folder / 'label_config.xml'} asks with <{scenario.config.control_tag}>, "
+            "which the loop has no consensus and no model for yet",
+            remedy='ask with one <Choices choice="single">',
+        )
     _probes_known(scenario)
     if not scenario.guideline.strip():
         raise SpecError(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from assets.annotations import count
+from assets.answers import count
 from assets.ended import ended, ordered_again, renewed
 from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, SEGMENTS, STAGES, TRAINING, TRIAL_INTAKE, stages_of
 from assets.stage import Work, blocks, kept_checks
@@ -102,22 +102,35 @@ def _labeling(work: Work, run: str, missing: tuple[str, ...]) -> tuple[Waiting, 
     have = work.batch.records("annotations", Annotation) if work.batch.has("annotations") else []
     counts = count(tasks, have)
     text = f"{counts['annotations']} of {counts['answers_wanted']} answers at the last look"
+    left_out = work.batch.read("left_out").to_pylist() if work.batch.has("left_out") else []
+    if spam := sum(row["num_votes"] for row in left_out):
+        text += f"; {spam} votes of {', '.join(row['annotator'] for row in left_out)} are left out"
     return "annotators", text, missing, run
 
 
 def _signing(work: Work, row: BatchRow, run: str) -> tuple[Waiting, str, tuple[str, ...], str]:
     from assets.dataset import signature
     from assets.labels import gate_report
+    from assets.review import num_fresh, num_waiting
 
     report, signed = gate_report(work), signature(work)
+    bound = signed is not None and signed.report_hash == report.report_hash and signed.decision != "reject"
+    if not bound and (fresh := num_fresh(work)):
+        return "the loop", f"{fresh} decisions of experts come into the labels", ("labels",), run
     if report.verdict == "block":
         return "data owner", "the gate blocks", (), f"trialbase report {row.scenario} {row.batch}"
-    if signed is not None and signed.report_hash == report.report_hash and signed.decision != "reject":
+    if signed is not None and bound:
         return "the loop", f"signed by {signed.by}", TRAINING if work.scenario.labeled else ("dataset",), run
     if signed is not None and signed.decision == "reject" and signed.report_hash == report.report_hash:
         return _rejected(work, row, run, f"rejected by {signed.by}: {signed.reason}")
     flag = "--approve" if report.verdict == "pass" else '--waive "REASON"'
-    return "steward", f"gate: {report.verdict}", (), f"trialbase sign {row.scenario} {row.batch} --as NAME {flag}"
+    experts = f"; {waiting} items are with experts" if (waiting := num_waiting(work)) else ""
+    return (
+        "steward",
+        f"gate: {report.verdict}{experts}",
+        (),
+        f"trialbase sign {row.scenario} {row.batch} --as NAME {flag}",
+    )
 
 
 def _rejected(work: Work, row: BatchRow, run: str, says: str) -> tuple[Waiting, str, tuple[str, ...], str]:

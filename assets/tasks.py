@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from assets.annotations import mirror
+from assets import gold as golden
+from assets.answers import left_out_votes, mirror, short_of_votes
 from assets.stage import Fact, Report, Work
-from labeling.gold import choose_gold
+from labeling.gold import choose_gold, num_gold, sightings
 from labeling.platform import PlatformTask
 from labeling.selection import Candidate, select
 from lake import ids
-from lake.records import Reason, Task, to_table
+from lake.records import Annotation, Reason, Task, from_table, to_table
 
 INLINE_BYTES = 64 * 1024  # a smaller picture travels inside its task, a larger one as a link
 EXTRA_VOTES = 2  # more answers for an item that people did not agree on, or that a trial doubts
@@ -45,22 +46,51 @@ def push(work: Work, tasks: Sequence[Task]) -> str:
     project = platform.ensure_project(
         scenario.name, scenario.config, guideline=scenario.guideline, overlap=scenario.labeling.overlap
     )
-    values = _values(work, [task.item_id for task in tasks])
+    values = shown_values(work, [task.item_id for task in tasks])
     platform.push(project, [PlatformTask(task, values[task.item_id]) for task in tasks])
     return project
+
+
+def ask_others(work: Work, tasks: Sequence[Task]) -> int:
+    """Ask tasks of a batch of one more person for each vote that is left out; returns how many are short of votes.
+
+    What was asked for once is not asked for again.
+    """
+    left_out_votes(work, tasks)
+    short = {one.task_id: one for one in short_of_votes(work, tasks)}
+    asked = {one.task_id: one.overlap for one in _reopened_before(work)}
+    fresh = [one for one in short.values() if asked.get(one.task_id, 0) < one.overlap]
+    if fresh:
+        push(work, fresh)
+        known = {one.task_id: one for one in (*_reopened_before(work), *fresh)}
+        work.batch.write("reopened", to_table([known[name] for name in sorted(known)], Task))
+    return len(short)
+
+
+def _reopened_before(work: Work) -> list[Task]:
+    return work.batch.records("reopened", Task) if work.batch.has("reopened") else []
 
 
 def _plan(work: Work) -> list[Task]:
     spec = work.scenario.labeling
     gold = work.lake.gold(work.scenario.name, upto=work.batch_name)
-    chosen_gold = choose_gold(gold, spec.gold.tasks_per_batch, seed_key=work.batch_name)
     bought = select(_candidates(work, gold), budget=spec.budget_items, explore=spec.explore, seed_key=work.batch_name)
     if not bought:
         return []  # gold alone would be paid for nothing
     people = _num_people(work)
+    chosen_gold = _choose_gold(work, len(bought))
     tasks = [_task(work, one.item_id, one.priority, one.reason, people) for one in bought]
     tasks += [_task(work, item_id, 0.5, "gold", people) for item_id in chosen_gold]
     return sorted(tasks, key=lambda task: task.task_id)
+
+
+def _choose_gold(work: Work, num_bought: int) -> tuple[str, ...]:
+    """Gold that the crew has not met, then what it met longest ago; never what is retired."""
+    spec = work.scenario.labeling.gold
+    answers = list(from_table(mirror(work), Annotation))
+    gold = golden.standing(work, answers)
+    wanted = max(spec.tasks_per_batch, num_gold(num_bought, spec.share))
+    return choose_gold(gold, wanted, seed_key=work.batch_name, seen=sightings(answers, gold))
 
 
 def _task(work: Work, item_id: str, priority: float, reason: Reason, people: int) -> Task:
@@ -118,10 +148,11 @@ def _asked_again(work: Work) -> dict[str, tuple[Reason, float]]:
     Nothing is asked again of a crew that has no further person to answer it.
     """
     wanted: dict[str, tuple[Reason, float]] = {}
-    more = _num_people(work) > work.scenario.labeling.overlap
+    spec = work.scenario.labeling
+    more = _num_people(work) > spec.overlap
     labels = work.lake.labels(work.scenario.name, upto=work.batch_name)
-    floor = work.scenario.labeling.consensus.min_posterior
-    for item_id, label in labels.items():
+    floor = spec.consensus.min_posterior
+    for item_id, label in labels.items() if spec.review is None else ():  # or experts look at them
         if more and label.confidence < floor and label.adjudicated_by is None:
             wanted[item_id] = ("review", 1.0 - label.confidence)
     for row in work.batch.read("orders").to_pylist():
@@ -139,7 +170,7 @@ def _champion_says(work: Work, pool: pa.Table) -> list[npt.NDArray[np.float64]] 
     return [np.asarray(row, dtype=np.float64) for row in said["probabilities"].to_pylist()]
 
 
-def _values(work: Work, item_ids: Sequence[str]) -> dict[str, str]:
+def shown_values(work: Work, item_ids: Sequence[str]) -> dict[str, str]:
     """What annotators are shown: text, a picture inside the task, or a link to it."""
     items = work.lake.read_all(work.scenario.name, "items", upto=work.batch_name)
     wanted = set(item_ids)

@@ -7,7 +7,17 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import labeling_sync, lake_duplicates, lake_ingest, lake_versions, loop
+from benchmarks import (
+    consensus_choices,
+    consensus_words,
+    labeling_sync,
+    labels_needed,
+    lake_duplicates,
+    lake_ingest,
+    lake_versions,
+    loop,
+    votes_bought,
+)
 from benchmarks.figure import Figure, results_file
 
 BENCHMARKS: dict[str, Callable[[int | None], Iterator[Figure]]] = {
@@ -18,6 +28,14 @@ BENCHMARKS: dict[str, Callable[[int | None], Iterator[Figure]]] = {
     "lake_commits": lake_versions.commits,
     "lake_million": lake_versions.million,
     "lake_reads": lake_versions.reads,
+    "choices_accuracy": consensus_choices.accuracy,
+    "choices_throughput": consensus_choices.throughput,
+    "choices_memory": consensus_choices.memory,
+    "labels_needed": labels_needed.labels_needed,
+    "votes_bought": votes_bought.replay,
+    "votes_with_machine": votes_bought.with_machine,
+    "spans": consensus_words.spans,
+    "transcripts": consensus_words.transcripts,
     "labeling_sync": labeling_sync.sync,
 }
 

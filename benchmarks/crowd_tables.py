@@ -54,7 +54,7 @@ def _hitspam(folder: Path) -> tuple[Said, Truth]:
     labels = (folder / "crowd_hitspam" / "labels.txt").read_text().splitlines()
     gold = (folder / "crowd_hitspam" / "gold.txt").read_text().splitlines()
     said = [(item, who, answer) for who, item, answer in (line.split("\t") for line in labels if line)]
-    return said, {item: right for item, right in (line.split("\t") for line in gold if line)}
+    return said, dict(line.split("\t") for line in gold if line)
 
 
 def _polarity(folder: Path) -> tuple[Said, Truth]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from benchmarks.figure import Figure, figure
-from labeling.answers import choice_to_result
+from labeling.answers import to_result
 from labeling.config import LabelConfig
 from labeling.label_studio import LabelStudioPlatform
 from labeling.label_studio_api import LabelStudioApi
@@ -162,7 +162,7 @@ def _import(base: _Base, project: str, bodies: Sequence[object]) -> None:
 def _import_answered(base: _Base, project: str) -> None:
     """All tasks with two answers, by two of four annotators."""
     people = sorted(number for number, email in read_emails(base.api).items() if email in _USERS)
-    result = choice_to_result("sparrow", base.config)
+    result = to_result("sparrow", base.config)
     bodies = []
     for number in range(NUM_TASKS):
         who = [people[(number + place) % len(people)] for place in range(OVERLAP)]
@@ -174,7 +174,7 @@ def _import_answered(base: _Base, project: str) -> None:
 def _change(base: _Base, pull: Pull) -> frozenset[str]:
     """One more answer to every hundredth task, by four annotators at once; returns the tasks."""
     chosen = sorted((int(key), task) for key, task in pull.tasks.items())[:: NUM_TASKS // NUM_CHANGED]
-    result = choice_to_result("other", base.config)
+    result = to_result("other", base.config)
     tokens = base.server.ensure_users(_USERS)
 
     def answer(place: int) -> None:

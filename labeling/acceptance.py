@@ -207,8 +207,8 @@ def judge(lot: Lot, plan: Plan, findings: Collection[Finding]) -> Acceptance:
     failed = tuple(sorted(one.item_id for one in findings if one.num_errors))
     num_found = _count(plan, findings)
     passes = num_found <= plan.accept
-    culprits = () if passes else _culprits(lot, findings)
-    guilty = {one.annotator for one in culprits}
+    named = () if passes else culprits(lot, findings)
+    guilty = {one.annotator for one in named}
     tainted = {item for item, people in lot.annotators.items() if guilty.intersection(people)}
     rest = [one for one in findings if one.item_id not in tainted]
     attributable = bool(guilty) and bool(rest) and _count(plan, rest) * plan.sample_size <= plan.accept * len(rest)
@@ -221,8 +221,8 @@ def judge(lot: Lot, plan: Plan, findings: Collection[Finding]) -> Acceptance:
         num_found=num_found,
         accept=plan.accept,
         share_failed=wilson(len(failed), len(findings)),
-        culprits=culprits,
-        why=_why(plan, num_found, decision, culprits),
+        culprits=named,
+        why=_why(plan, num_found, decision, named),
     )
     return Acceptance(lot=lot.name, decision=decision, failed=failed, again=tuple(sorted(again)), evidence=evidence)
 
@@ -252,8 +252,11 @@ def _count(plan: Plan, findings: Iterable[Finding]) -> int:
     return sum(one.num_errors if plan.counts_errors else bool(one.num_errors) for one in findings)
 
 
-def _culprits(lot: Lot, findings: Collection[Finding]) -> tuple[Culprit, ...]:
-    """Annotators whose items failed significantly more often than the rest of the sample."""
+def culprits(lot: Lot, findings: Collection[Finding]) -> tuple[Culprit, ...]:
+    """Annotators whose items failed significantly more often than the rest of the sample, by name.
+
+    Fisher's exact test, one-sided, with Holm's correction over all annotators of the sample; 5 % together.
+    """
     tests = []
     total = sum(bool(one.num_errors) for one in findings)
     for annotator in sorted({who for one in findings for who in lot.annotators[one.item_id]}):

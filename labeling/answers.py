@@ -1,66 +1,60 @@
-"""A typed answer and the platform's JSON for it; nothing behind this door sees JSON."""
+"""A typed answer (lake.answers) and the platform's JSON for it; nothing behind this door sees JSON."""
 
-from collections.abc import Sequence
-from typing import TypedDict, cast
+from collections.abc import Callable, Sequence
 
+from labeling import answers_keypoints, answers_shapes, answers_spans, answers_whole
+from labeling.answers_entries import Json, Shown
 from labeling.config import LabelConfig
+from lake.answers import kind_of
 from lake.errors import PlatformError
 
+Write = Callable[[str, LabelConfig, Shown], list[Json]]
+Read = Callable[[Sequence[object], LabelConfig], str]
 
-class ChoiceValue(TypedDict):
-    """What was chosen: one class in a list."""
+_UNKNOWN = Shown()
 
-    choices: list[str]
-
-
-class ChoiceResult(TypedDict):
-    """One entry of an annotation's `result` for a single-choice question."""
-
-    from_name: str
-    to_name: str
-    type: str
-    value: ChoiceValue
-
-
-def choice_to_result(answer: str, config: LabelConfig) -> list[ChoiceResult]:
-    """The platform's form of one chosen class. Raises PlatformError for a class the question does not have."""
-    if answer not in config.classes:
-        raise PlatformError(
-            f'"{answer}" is no class of {config.control_name}',
-            remedy=f"answer with one of {_listed(config.classes)}",
-        )
-    value = ChoiceValue(choices=[answer])
-    return [ChoiceResult(from_name=config.control_name, to_name=config.object_name, type="choices", value=value)]
+_WAYS: dict[str, tuple[Write, Read]] = {  # of kinds
+    "boxes": (answers_shapes.boxes_to_result, answers_shapes.boxes_from_result),
+    "polygons": (answers_shapes.polygons_to_result, answers_shapes.polygons_from_result),
+    "masks": (answers_shapes.masks_to_result, answers_shapes.masks_from_result),
+    "keypoints": (answers_keypoints.keypoints_to_result, answers_keypoints.keypoints_from_result),
+    "spans": (answers_spans.spans_to_result, answers_spans.spans_from_result),
+    "segments": (answers_spans.segments_to_result, answers_spans.segments_from_result),
+    "classes": (answers_whole.classes_to_result, answers_whole.classes_from_result),
+    "ranking": (answers_whole.ranking_to_result, answers_whole.ranking_from_result),
+    "rating": (answers_whole.rating_to_result, answers_whole.rating_from_result),
+    "number": (answers_whole.number_to_result, answers_whole.number_from_result),
+}
+_TEXT_WAYS: dict[str, tuple[Write, Read]] = {  # of controls whose answers are plain text
+    "Choices": (answers_whole.choice_to_result, answers_whole.choice_from_result),
+    "Pairwise": (answers_whole.pair_to_result, answers_whole.pair_from_result),
+    "TextArea": (answers_whole.words_to_result, answers_whole.words_from_result),
+}
 
 
-def choice_from_result(result: Sequence[object], config: LabelConfig) -> str:
-    """The chosen class of an annotation's `result`; "" where the annotator submitted nothing.
+def to_result(answer: str, config: LabelConfig, shown: Shown = _UNKNOWN) -> list[Json]:
+    """The platform's form of a canonical answer, for annotations and predictions.
 
-    Raises PlatformError naming the control or the class that this question does not have, or when more
-    than one class is chosen.
+    shown: the size of a picture for boxes, polygons and keypoints. Raises PlatformError for an answer that the
+    question does not take, or that cannot be said without knowing more of what is shown.
     """
-    if not result:
-        return ""
-    if len(result) > 1:
-        raise _unreadable(f"{len(result)} results for one question", config)
-    entry = cast(ChoiceResult, result[0])
-    if entry.get("from_name") != config.control_name or entry.get("type") != "choices":
-        raise _unreadable(f'an answer to "{entry.get("from_name")}" of type {entry.get("type")}', config)
-    choices = entry["value"].get("choices", [])
-    if len(choices) != 1:
-        raise _unreadable(f"{len(choices)} classes chosen", config)
-    if choices[0] not in config.classes:
-        raise _unreadable(f'the unknown class "{choices[0]}"', config)
-    return choices[0]
+    if config.kind != "text" and kind_of(answer) != config.kind:
+        raise PlatformError(
+            f'"{answer[:60]}" is no answer to {config.control_name}', remedy=f"answer with {config.kind}"
+        )
+    write, _ = _ways(config)
+    return write(answer, config, shown)
 
 
-def _unreadable(found: str, config: LabelConfig) -> PlatformError:
-    return PlatformError(
-        f"the platform holds {found}; {config.control_name} takes one of {_listed(config.classes)}",
-        remedy="delete or correct that annotation there, or give the changed question a project of its own",
-    )
+def from_result(result: Sequence[object], config: LabelConfig) -> str:
+    """The canonical answer of an annotation's `result`.
+
+    Where the annotator submitted nothing: that there is nothing, for shapes and for a choice of several classes; else
+    "", no answer. Raises PlatformError naming what this question cannot have been answered with.
+    """
+    _, read = _ways(config)
+    return read(result, config)
 
 
-def _listed(classes: Sequence[str]) -> str:
-    shown = ", ".join(classes[:12])
-    return shown if len(classes) <= 12 else f"{shown}, ... ({len(classes)} in all)"
+def _ways(config: LabelConfig) -> tuple[Write, Read]:
+    return _TEXT_WAYS[config.control_tag] if config.kind == "text" else _WAYS[config.kind]

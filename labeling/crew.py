@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Protocol, Self
 
-from labeling.answers import choice_to_result
+from labeling.answers import to_result
 from labeling.config import LabelConfig
 from labeling.label_studio_api import LabelStudioApi
 from labeling.label_studio_rows import TaskRow, read_emails, read_tasks
@@ -215,7 +215,7 @@ def work_through(
 
 def _give(api: LabelStudioApi, job: _Job, config: LabelConfig) -> None:
     body = {
-        "result": choice_to_result(job.answer, config),
+        "result": to_result(job.answer, config),
         "lead_time": job.lead_time_s,
         "unique_id": job.unique_id,
     }

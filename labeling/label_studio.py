@@ -62,6 +62,7 @@ class LabelStudioPlatform:
             "label_config": config.xml,
             "expert_instruction": to_html(guideline),
             "maximum_annotations": overlap,
+            "enable_empty_annotation": config.may_be_empty,
         }
         with self._api() as api:
             found = find_projects(api, name)
@@ -138,7 +139,6 @@ class LabelStudioPlatform:
         body = {
             "title": name,
             "show_instruction": True,
-            "enable_empty_annotation": False,
             "sampling": "Sequential sampling",
             "show_collab_predictions": False,
             **wanted,
@@ -163,11 +163,11 @@ class LabelStudioPlatform:
         """Import what is not there; `added` grows by what is there now and was not before. Returns what is there."""
         project = str(row.id)
         there, num_tasks = self._without_copies(api, project)
-        key = LabelConfig.parse(row.label_config, where=f"project {project}").value_key
+        config = LabelConfig.parse(row.label_config, where=f"project {project}")
         wanted = {one.task.task_id: one for one in tasks}
         missing = [one for one in mixed_order(list(wanted.values())) if one.task.task_id not in there]
         path = f"/api/projects/{project}/import"
-        for chunk, body in _ahead(_chunks(missing), lambda chunk: _import_body(chunk, key)):
+        for chunk, body in _ahead(_chunks(missing), lambda chunk: _import_body(chunk, config)):
             added.update(one.task.task_id for one in chunk)
             reply = api.post_once(path, body, {"return_task_ids": "true"}, timeout_s=_IMPORT_TIMEOUT_S)
             imported = ImportReply.model_validate_json(reply).task_ids
@@ -233,9 +233,9 @@ def _sorted_out(rows: Iterable[TaskRow]) -> tuple[dict[str, Placed], list[int], 
     return placed, spare, num_rows
 
 
-def _import_body(tasks: Sequence[PlatformTask], value_key: str) -> bytes:
+def _import_body(tasks: Sequence[PlatformTask], config: LabelConfig) -> bytes:
     """The JSON that an import takes."""
-    return json.dumps([{"data": _data(one, value_key)} for one in tasks], ensure_ascii=False).encode()
+    return json.dumps([{"data": _data(one, config)} for one in tasks], ensure_ascii=False).encode()
 
 
 def _ahead(items: Iterable[T], make: Callable[[T], bytes]) -> Iterator[tuple[T, bytes]]:
@@ -251,7 +251,7 @@ def _ahead(items: Iterable[T], make: Callable[[T], bytes]) -> Iterator[tuple[T, 
             yield last, made.result()
 
 
-def _data(one: PlatformTask, value_key: str) -> dict[str, str]:
+def _data(one: PlatformTask, config: LabelConfig) -> dict[str, object]:
     """What the platform and its annotators get to see: nothing here tells gold from the rest."""
     task = one.task
     return {
@@ -259,7 +259,8 @@ def _data(one: PlatformTask, value_key: str) -> dict[str, str]:
         "item_id": task.item_id,
         "guideline_version": task.guideline_version,
         "batch": task.batch,
-        value_key: one.value,
+        **dict(one.beside),
+        **config.task_fields(one.value),
     }
 
 

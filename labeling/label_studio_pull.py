@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from labeling.answers import choice_from_result
+from labeling.answers import from_result
 from labeling.config import LabelConfig
 from labeling.label_studio_api import LabelStudioApi
 from labeling.label_studio_rows import (
@@ -101,8 +101,8 @@ def read_known(api: LabelStudioApi, project: str, known: Mapping[str, str]) -> d
 
 
 def _annotation(task: TaskRow, one: AnswerRow, emails: dict[int, str], config: LabelConfig) -> Annotation:
-    """Platform JSON becomes a record; an answer that was skipped or sent in empty is cancelled."""
-    answer = "" if one.was_cancelled else choice_from_result(one.result or [], config)
+    """Platform JSON becomes a record; an answer that was skipped, or that says nothing, is cancelled."""
+    answer = "" if one.was_cancelled else from_result(one.result or [], config)
     who = one.completed_by
     return Annotation(
         annotation_id=str(one.id),

@@ -20,6 +20,7 @@ class ProjectRow(BaseModel):
     label_config: str
     expert_instruction: str | None
     maximum_annotations: int
+    enable_empty_annotation: bool
 
 
 class AnswerRow(BaseModel):

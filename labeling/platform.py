@@ -16,7 +16,8 @@ class PlatformTask:
     """A task and what its annotators are shown."""
 
     task: Task
-    value: str  # text, a media URL or a data URI
+    value: str  # text, a media URL or a data URI; JSON for what LabelConfig.task_fields names
+    beside: tuple[tuple[str, str], ...] = ()  # further values that the question shows, by the name it gives them
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class AnnotationPlatform(Protocol):
 
         Costs what changed, not what exists. A task that was deleted is not seen, unless `since` is None:
         `num_tasks` tells that one is missing, `tasks` which; `catch_up` does both.
-        Nothing is dropped: what was skipped or sent in empty comes as `cancelled` with answer "".
+        Nothing is dropped: what was skipped comes as `cancelled` with answer "", and so does what was sent in empty
+        where nothing is no answer.
         `annotator` is the e-mail, `gold` is False: only the caller knows.
         """
 
@@ -139,17 +141,17 @@ def current_votes(annotations: Sequence[Annotation], overlap: Mapping[str, int])
             votes.setdefault(one.task_id, {}).setdefault(one.annotator, []).append(one)
     kept = []
     for task_id, people in sorted(votes.items()):
-        arrival = sorted(people, key=lambda who: (min(map(_arrival, people[who])), who))
-        for who in sorted(arrival[: overlap[task_id]]):
-            kept.append(max(people[who], key=lambda one: (one.updated_at, _arrival(one))))
+        order = sorted(people, key=lambda who: (min(map(arrival, people[who])), who))
+        for who in sorted(order[: overlap[task_id]]):
+            kept.append(max(people[who], key=lambda one: (one.updated_at, arrival(one))))
     return kept
 
 
 def by_arrival(annotations: Sequence[Annotation]) -> list[Annotation]:
     """In the order in which the platform got them."""
-    return sorted(annotations, key=_arrival)
+    return sorted(annotations, key=arrival)
 
 
-def _arrival(annotation: Annotation) -> tuple[int, str]:
-    """Orders the platform's ids as numbers where they are numbers."""
+def arrival(annotation: Annotation) -> tuple[int, str]:
+    """Orders the platform's ids as numbers where they are numbers: a later answer, in any project, has a larger one."""
     return len(annotation.annotation_id), annotation.annotation_id

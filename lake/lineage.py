@@ -159,7 +159,8 @@ class Lineage:
                     says = f"{one.annotator}, guideline {one.guideline_version}, {one.lead_time_s:.1f} s"
                     nodes.append(Node("annotation", one.answer, says))
                 elif isinstance(one, Label):
-                    says = f"confidence {one.confidence:.3f} by {one.method} in {batch}"
+                    judge = f" (by {one.adjudicated_by})" if one.adjudicated_by else ""
+                    says = f"confidence {one.confidence:.3f} by {one.method}{judge} in {batch}"
                     nodes.append(
                         Node("label", one.answer, says, tuple(Node("annotator", who) for who in one.annotators))
                     )

@@ -99,7 +99,7 @@ class Annotation:
     task_id: str
     item_id: str
     annotator: str
-    answer: str  # canonical text of a typed answer (labeling.answers); the class name for choices
+    answer: str  # canonical text of a typed answer (lake.answers); the class name for choices
     lead_time_s: float
     guideline_version: str
     cancelled: bool  # skipped by the annotator

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 import typer
 
 from lake.errors import DeliveryError, NotFound, SettingsError, TrialbaseError
+from pipelines.crew_commands import crew_app
 from pipelines.dataset_commands import dataset_app, lake_app
 from pipelines.garbage import look_less_for_garbage
+from pipelines.labels_commands import labels_app
+from pipelines.order_commands import order_app
 from pipelines.settings import Settings
 from pipelines.show import Table, print_json, print_table, print_tree, say
 
@@ -33,8 +36,11 @@ scenario_app = typer.Typer(help="Scenarios: folders that say what is labeled, le
 audit_app = typer.Typer(help="The audit log of decisions.", no_args_is_help=True)
 app.add_typer(scenario_app, name="scenario")
 app.add_typer(dataset_app, name="dataset")
+app.add_typer(labels_app, name="labels")
 app.add_typer(lake_app, name="lake")
 app.add_typer(audit_app, name="audit")
+app.add_typer(crew_app)
+app.add_typer(order_app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print data instead of a table.")]
 ScenarioName = Annotated[str, typer.Argument(help="A scenario's name, or the path of its folder.", show_default=False)]

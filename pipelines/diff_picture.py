@@ -1,18 +1,18 @@
 """The picture of a diff: an SVG of counts before and after, and of which class became which."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
 import pyarrow as pa
 
 from lake.changes import Diff
+from pipelines.svg import FAINT, INK, PALE, STRONG, cut, page, rect, text
 
 WIDTH = 1080
 MARGIN = 32
 MAX_CLASSES = 16
 MAX_CONFUSED = 10
 MAX_PEOPLE = 8
-_BEFORE, _AFTER, _INK, _FAINT = "#b8c2cc", "#0b6e99", "#1f2933", "#616e7c"
+_BEFORE, _AFTER, _INK, _FAINT = PALE, STRONG, INK, FAINT
 _ROW = 30  # height of a pair of bars
 _CELL = 44
 _NAMES = 130  # room for names left of bars and cells
@@ -29,17 +29,12 @@ def draw(diff: Diff, before: str, after: str) -> str:
     right, right_end = _confusion(diff.confusion, x, 140, half)
     shapes, shapes_end = _shapes(diff, x, right_end + 36, half)
     height = max(people_end, shapes_end) + MARGIN
-    body = "".join([*_head(diff, before, after), *left, *people, *right, *shapes])
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" '
-        f'height="{height:.0f}" role="img" aria-label="{escape(f"What changed from {before} to {after}")}" '
-        f'font-family="system-ui, -apple-system, Segoe UI, Noto Sans, Noto Sans CJK SC, sans-serif">'
-        f'<rect width="100%" height="100%" fill="#ffffff"/>{body}</svg>\n'
-    )
+    body = [*_head(diff, before, after), *left, *people, *right, *shapes]
+    return page(WIDTH, height, f"What changed from {before} to {after}", body)
 
 
 def _head(diff: Diff, before: str, after: str) -> Iterable[str]:
-    yield _text(MARGIN, 48, f"{before} → {after}", size=24, weight=600)
+    yield text(MARGIN, 48, f"{before} → {after}", size=24, weight=600)
     facts = [
         (len(diff.added), "added"),
         (len(diff.removed), "removed"),
@@ -47,12 +42,12 @@ def _head(diff: Diff, before: str, after: str) -> Iterable[str]:
         (diff.split_changed.num_rows, "in another split"),
     ]
     for number, (count, name) in enumerate(facts):
-        yield _text(MARGIN + number * 150, 88, f"{count:,}", size=20, weight=600)
-        yield _text(MARGIN + number * 150, 106, name, size=12, fill=_FAINT)
+        yield text(MARGIN + number * 150, 88, f"{count:,}", size=20, weight=600)
+        yield text(MARGIN + number * 150, 106, name, size=12, fill=_FAINT)
     x = WIDTH - MARGIN - 250
     for name, colour, at in ((before, _BEFORE, 78), (after, _AFTER, 98)):
-        yield _rect(x, at, 12, 12, colour)
-        yield _text(x + 20, at + 11, name, size=12, fill=_FAINT)
+        yield rect(x, at, 12, 12, colour)
+        yield text(x + 20, at + 11, name, size=12, fill=_FAINT)
 
 
 def _bars(
@@ -61,25 +56,25 @@ def _bars(
     """A pair of bars a row, the rows with the largest counts; the parts, and where they end."""
     rows = sorted(counts.to_pylist(), key=lambda row: (-max(row["before"], row["after"]), row[name]))
     shown = sorted(rows[:most], key=lambda row: row[name])
-    drawn = [_text(x, y, title, size=14, weight=600)]
+    drawn = [text(x, y, title, size=14, weight=600)]
     top = y + 16
     longest = max((max(row["before"], row["after"]) for row in shown), default=0) or 1
     room = width - _NAMES - 110
     for number, row in enumerate(shown):
         at = top + number * _ROW
-        drawn.append(_text(x + _NAMES - 10, at + 17, _cut(row[name] or "(no answer)"), size=12, anchor="end"))
+        drawn.append(text(x + _NAMES - 10, at + 17, cut(row[name] or "(no answer)"), size=12, anchor="end"))
         for value, colour, shift in ((row["before"], _BEFORE, 3), (row["after"], _AFTER, 13)):
             long = max(room * value / longest, 1.0 if value else 0.0)
-            drawn.append(_rect(x + _NAMES, at + shift, long, 9, colour))
+            drawn.append(rect(x + _NAMES, at + shift, long, 9, colour))
         end = x + _NAMES + room * max(row["before"], row["after"]) / longest + 8
         change = row["after"] - row["before"]
         said = f"{row['after']:,}" + (f" ({change:+,})" if change else "")
-        drawn.append(_text(end, at + 17, said, size=11, fill=_INK if change else _FAINT))
+        drawn.append(text(end, at + 17, said, size=11, fill=_INK if change else _FAINT))
     end_y = top + max(len(shown), 1) * _ROW
     if not shown:
-        drawn.append(_text(x, top + 17, "none", size=12, fill=_FAINT))
+        drawn.append(text(x, top + 17, "none", size=12, fill=_FAINT))
     if len(rows) > len(shown):
-        drawn.append(_text(x + _NAMES, end_y + 14, f"and {len(rows) - len(shown)} more", size=11, fill=_FAINT))
+        drawn.append(text(x + _NAMES, end_y + 14, f"and {len(rows) - len(shown)} more", size=11, fill=_FAINT))
         end_y += 20
     return drawn, end_y
 
@@ -87,9 +82,9 @@ def _bars(
 def _confusion(confusion: pa.Table, x: float, y: float, width: float) -> tuple[list[str], float]:
     """A cell for each pair of classes, darker where more items went that way."""
     counts = {(row["before"], row["after"]): row["count"] for row in confusion.to_pylist()}
-    drawn = [_text(x, y, "Which class became which (rows before, columns after)", size=14, weight=600)]
+    drawn = [text(x, y, "Which class became which (rows before, columns after)", size=14, weight=600)]
     if not counts:
-        return [*drawn, _text(x, y + 33, "no class became another", size=12, fill=_FAINT)], y + 46
+        return [*drawn, text(x, y + 33, "no class became another", size=12, fill=_FAINT)], y + 46
     weight: dict[str, int] = {}
     for (old, new), count in counts.items():
         weight[old] = weight.get(old, 0) + count
@@ -99,8 +94,8 @@ def _confusion(confusion: pa.Table, x: float, y: float, width: float) -> tuple[l
     top, most = y + 112, max(counts.values())
     for number, name in enumerate(names):
         middle = x + _NAMES + (number + 0.5) * cell
-        drawn.append(_text(middle + 4, top - 8, _cut(name), size=12, turn=-45))
-        drawn.append(_text(x + _NAMES - 10, top + (number + 0.5) * cell + 4, _cut(name), size=12, anchor="end"))
+        drawn.append(text(middle + 4, top - 8, cut(name), size=12, turn=-45))
+        drawn.append(text(x + _NAMES - 10, top + (number + 0.5) * cell + 4, cut(name), size=12, anchor="end"))
     for row, old in enumerate(names):
         for column, new in enumerate(names):
             drawn += _cell(
@@ -108,7 +103,7 @@ def _confusion(confusion: pa.Table, x: float, y: float, width: float) -> tuple[l
             )
     end = top + len(names) * cell
     if len(weight) > len(names):
-        drawn.append(_text(x + _NAMES, end + 18, f"and {len(weight) - len(names)} classes more", size=11, fill=_FAINT))
+        drawn.append(text(x + _NAMES, end + 18, f"and {len(weight) - len(names)} classes more", size=11, fill=_FAINT))
         end += 22
     return drawn, end
 
@@ -117,11 +112,11 @@ def _cell(count: int, most: int, x: float, y: float, side: float, *, same: bool)
     share = (count / most) ** 0.5 if count else 0.0  # of its area, so that rare ways are seen too
     fill = _AFTER if count else ("#f5f7fa" if not same else "#e4e7eb")
     opacity = 0.15 + 0.85 * share if count else 1.0
-    square = _rect(x + 1, y + 1, side - 2, side - 2, fill, opacity)
+    square = rect(x + 1, y + 1, side - 2, side - 2, fill, opacity)
     if not count:
         return [square]
     ink = "#ffffff" if share > 0.5 else _INK
-    return [square, _text(x + side / 2, y + side / 2 + 4, _compact(count), size=11, anchor="middle", fill=ink)]
+    return [square, text(x + side / 2, y + side / 2 + 4, _compact(count), size=11, anchor="middle", fill=ink)]
 
 
 def _shapes(diff: Diff, x: float, y: float, width: float) -> tuple[list[str], float]:
@@ -133,8 +128,8 @@ def _shapes(diff: Diff, x: float, y: float, width: float) -> tuple[list[str], fl
     sums = [(name, sum(row[name] for row in rows)) for name in ("kept", "renamed", "added", "removed")]
     said = ", ".join([f"{len(ious):,} moved", *(f"{count:,} {name}" for name, count in sums)])
     drawn = [
-        _text(x, y, "Shapes in relabelled items", size=14, weight=600),
-        _text(x, y + 22, said, size=12, fill=_FAINT),
+        text(x, y, "Shapes in relabelled items", size=14, weight=600),
+        text(x, y + 22, said, size=12, fill=_FAINT),
     ]
     if not ious:
         return drawn, y + 36
@@ -145,39 +140,11 @@ def _shapes(diff: Diff, x: float, y: float, width: float) -> tuple[list[str], fl
     for number, count in enumerate(bins):
         high = tall * count / max(bins)
         at = x + _NAMES + number * step
-        drawn.append(_rect(at + 1, top + tall - high, step - 2, high, _AFTER))
-        drawn.append(_text(at, top + tall + 15, f"{number / 10:.1f}", size=10, anchor="middle", fill=_FAINT))
-    drawn.append(_text(x + _NAMES + 10 * step, top + tall + 15, "1.0", size=10, anchor="middle", fill=_FAINT))
-    drawn.append(_text(x + _NAMES - 12, top + tall / 2, "moved, by IoU", size=12, anchor="end"))
+        drawn.append(rect(at + 1, top + tall - high, step - 2, high, _AFTER))
+        drawn.append(text(at, top + tall + 15, f"{number / 10:.1f}", size=10, anchor="middle", fill=_FAINT))
+    drawn.append(text(x + _NAMES + 10 * step, top + tall + 15, "1.0", size=10, anchor="middle", fill=_FAINT))
+    drawn.append(text(x + _NAMES - 12, top + tall / 2, "moved, by IoU", size=12, anchor="end"))
     return drawn, top + tall + 20
-
-
-def _rect(x: float, y: float, width: float, height: float, fill: str, opacity: float = 1.0) -> str:
-    shown = f' fill-opacity="{opacity:.2f}"' if opacity < 1 else ""
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="2" fill="{fill}"{shown}/>'
-
-
-def _text(
-    x: float,
-    y: float,
-    text: str,
-    *,
-    size: int,
-    weight: int = 400,
-    anchor: str = "start",
-    fill: str = _INK,
-    turn: int = 0,
-) -> str:
-    turned = f' transform="rotate({turn} {x:.1f} {y:.1f})"' if turn else ""
-    heavy = f' font-weight="{weight}"' if weight != 400 else ""
-    aligned = f' text-anchor="{anchor}"' if anchor != "start" else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{fill}"{heavy}{aligned}{turned}>{escape(text)}</text>'
-    )
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= 18 else f"{name[:17]}…"
 
 
 def _compact(count: int) -> str:

@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from assets.annotations import count, of_batch, sync
+from assets import review
+from assets.answers import count, of_batch, reopen, sync
 from assets.loop import AGREEMENT, BY_NAME, JUDGEMENT
 from assets.scenario import Scenario
 from assets.stage import Ports, Report, Work, carry_out
 from assets.status import Status, status_of
+from assets.tasks import ask_others
 from assets.training_run import finished
 from lake.errors import NotReady
 from lake.ingest import register
@@ -30,6 +32,7 @@ def advance(settings: Settings, scenario: Scenario, ports: Ports, batch: str, sa
     What a check blocked or a steward rejected is tried again once: the scenario or the answers may be mended.
     """
     before: Status | None = None
+    review.look(Work(ports, scenario, batch))
     while True:
         status = status_of(Work(ports, scenario, batch))
         if not status.ready or status == before:
@@ -46,9 +49,11 @@ def advance(settings: Settings, scenario: Scenario, ports: Ports, batch: str, sa
 def _answers_complete(ports: Ports, scenario: Scenario, batch: str) -> bool:
     """Pull what people answered, and keep this batch's part for the status to show."""
     work = Work(ports, scenario, batch)
-    sync(work)
+    project = sync(work)
     tasks = work.batch.records("tasks", Task)
+    ask_others(work, tasks)
     have = of_batch(work, tasks)
+    reopen(work, project, tasks, have)
     work.batch.write("annotations", to_table(have, Annotation))
     return count(tasks, have)["tasks_complete"] >= scenario.quality.min_overlap_share * len(tasks)
 

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.annotations import count, of_batch, reopen, sync
+from assets import review
+from assets.answers import count, of_batch, reopen, sync
 from assets.graph import asset_key, partitions_of
 from assets.loop import AGREEMENT, INTAKE, JUDGEMENT, TRAINING, TRIAL_INTAKE
 from assets.orders import inbox
 from assets.scenario import Scenario
 from assets.stage import Ports, Work
 from assets.status import Status, status_of
+from assets.tasks import ask_others
 from assets.training_run import finished
 from lake.errors import ComputeError, NotReady, PlatformUnreachable
 from lake.ingest import is_held, register
@@ -110,12 +112,20 @@ def _answers(scenario: Scenario, ports: Ports) -> Iterator[dg.RunRequest]:
     if not is_due(state, scenario.name, now):
         return
     note_pull(state, scenario.name, now)
-    waiting = list(_open(scenario, ports, AGREEMENT))
+    for row in ports.lake.state.batches(scenario.name):
+        review.look(Work(ports, scenario, row.batch))
+    fresh: list[Status] = []
+    waiting: list[Status] = []
+    for status in _open(scenario, ports, AGREEMENT):
+        (fresh if status.waits_for == "the loop" else waiting).append(status)
+    for status in fresh:  # experts decided on labels of a batch that is not signed
+        yield _request(scenario, status.batch, status.ready, review.decisions_id(Work(ports, scenario, status.batch)))
     for number, status in enumerate(waiting):
         work = Work(ports, scenario, status.batch)
         if number == 0:
             project = sync(work)  # one pull serves all batches of the scenario
         tasks = work.batch.records("tasks", Task)
+        ask_others(work, tasks)
         votes = of_batch(work, tasks)
         reopen(work, project, tasks, votes)
         counts = count(tasks, votes)

@@ -1,222 +1,188 @@
-"""Consensus on one class out of several: majority, or Dawid and Skene's model of each annotator."""
+"""Consensus on one class out of several: counting votes, and models of how each annotator errs."""
 
-import dataclasses
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from labeling.spec import ConsensusSpec
-from lake.errors import PlatformError
-from lake.records import Annotation, Label
+from labeling.consensus import evidence
+from labeling.consensus.confusion import Ballots, Fitter, Model
+from labeling.consensus.one_coin import OneCoin
+from labeling.consensus.votes import DIGITS, Agreed, FloatArray, IntArray, Votes, annotators_table
+from lake.errors import PlatformError, SpecError
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+VERSION = "2"  # changes with every change that may change a label
+SMOOTHING = 2.0  # votes a row of each of Dawid and Skene's confusion matrices starts with
+ROOM = 20_000_000  # cells of all confusion matrices together; where more were needed, one number an annotator does
 
-VERSION = "1"  # changes with every change that may change a label
-SMOOTHING = 2.0  # votes a row of each confusion matrix starts with; see _confusion
-_DIGITS = 9  # of what is written, so that the last bits of a sum don't change a hash
-
-ANNOTATORS_SCHEMA = pa.schema(
-    [
-        pa.field("annotator", pa.string(), nullable=False),
-        pa.field("num_answers", pa.int64(), nullable=False),
-        pa.field("accuracy", pa.float64(), nullable=False),  # expected share of right answers
-    ]
-)
+ClassMethod = Literal["auto", "majority", "one_coin", "dawid_skene", "ibcc", "ebcc"]
 
 
 @dataclass(frozen=True)
-class Consensus:
-    """What people agreed on, and what that says of them."""
+class FittedChoices:
+    """One label an item. Immutable; the same votes in any order give the same."""
 
-    labels: tuple[Label, ...]  # sorted by item_id; gold items have none
-    annotators: pa.Table  # ANNOTATORS_SCHEMA, by annotator
+    votes: Votes
     classes: tuple[str, ...]
-    confusion: FloatArray  # (annotators, classes, classes), [a, t, v] = P(a says v | truth is t)
-    num_iterations: int
-    converged: bool
+    posterior: FloatArray  # (items, classes), rows sum to 1; of `majority` the shares of votes
+    accuracy: FloatArray  # (annotators,), expected share of right answers
+    method: str
+    why: str
+    model: Model | OneCoin | None = None  # what was learned of annotators; majority learns nothing
+    codes: Mapping[str, int] = field(repr=False, default_factory=dict)
 
-    def only(self, item_ids: Collection[str]) -> "Consensus":
-        """The same with the labels of some items."""
-        wanted = set(item_ids)
-        return dataclasses.replace(self, labels=tuple(label for label in self.labels if label.item_id in wanted))
+    @cached_property
+    def labels(self) -> tuple[Agreed, ...]:
+        """One an item, by item; of equally probable classes the first in the order of the question."""
+        return _labels(self.votes, self._said(self.votes), self.posterior, self.classes)
+
+    @property
+    def table(self) -> pa.Table:
+        """item, answer, confidence, agreement: as `labels`, for millions of items."""
+        best, confidence, agreement = _best(self.votes, self._said(self.votes), self.posterior)
+        answer = pa.DictionaryArray.from_arrays(pa.array(best, pa.int32()), pa.array(list(self.classes), pa.string()))
+        columns = [pa.array(self.votes.items, pa.string()), answer.cast(pa.string()), confidence, agreement]
+        return pa.table(columns, names=["item", "answer", "confidence", "agreement"])
+
+    @property
+    def annotators(self) -> pa.Table:
+        """ANNOTATORS_SCHEMA, by annotator."""
+        return annotators_table(self.votes, self.accuracy)
+
+    @property
+    def confusion(self) -> FloatArray:
+        """(annotators, classes, classes), [a, t, v] = P(a says v | truth is t). Raises SpecError where none is made."""
+        if not isinstance(self.model, Model):
+            raise SpecError(f"{self.method} has no confusion matrices", remedy="fit `ibcc` or `dawid_skene`")
+        return self.model.confusion
+
+    def predict(self, votes: Votes) -> tuple[Agreed, ...]:
+        """Labels for further items from what was learned of the annotators; an unknown one counts as average."""
+        said, unknown = _codes(votes, self.codes), np.full(len(votes.items), -1)
+        place = {name: row for row, name in enumerate(self.votes.annotators)}
+        who = np.array([place.get(name, -1) for name in votes.annotators], dtype=np.int64)
+        if self.model is None:
+            ballots = _ballots(votes, said, unknown, self.classes)
+            posterior = ballots.shares(ballots.table)
+        else:
+            posterior = self.model.of_crew(who).posterior(_ballots(votes, said, unknown, self.classes))
+        return _labels(votes, said, posterior, self.classes)
+
+    def _said(self, votes: Votes) -> IntArray:
+        return _codes(votes, self.codes)
 
 
 @dataclass(frozen=True)
-class _Votes:
-    """One row a vote: which item, which annotator, which class; sorted by item, then annotator."""
+class Choices:
+    """How votes for one class out of several become a label.
 
-    items: list[str]
-    annotators: list[str]
-    item: IntArray
-    annotator: IntArray
-    said: IntArray
-
-
-def agree(
-    annotations: Sequence[Annotation],
-    classes: Sequence[str],
-    spec: ConsensusSpec,
-    *,
-    gold: Mapping[str, str],
-    schema_version: str,
-) -> Consensus:
-    """One label for each item that anyone answered, with the posterior of its answer.
-
-    Cancelled annotations don't vote; an annotator's last word on an item is the vote. Items of `gold` get
-    no label: their answer is known, and it anchors the annotators' confusion matrices (dawid_skene).
-    Labels whose confidence lies below `spec.min_posterior` are returned too: the caller decides.
-    The same annotations in any order give the same result. Raises PlatformError for an unknown class.
+    classes: of the question, in its order; None takes those that were said, sorted. Methods: `majority` counts;
+    `one_coin` knows one accuracy an annotator; `dawid_skene` and `ibcc` a confusion matrix each, as a point or as a
+    distribution; `ebcc` also that errors go together on some kinds of items; `auto` takes the one of the last two,
+    and the prior, that explains the votes best, without looking at the truth.
+    Sources: Dawid & Skene 1979; Kim & Ghahramani 2012 (IBCC); Li, Rubinstein & Cohn 2019 (EBCC).
     """
-    votes = _votes(annotations, classes)
-    expert = _Codes(classes)
-    known = np.array([expert[gold[item]] if item in gold else -1 for item in votes.items], dtype=np.int64)
-    num_iterations, converged = 0, True
-    posterior = _shares(votes, len(classes))
-    if spec.method == "dawid_skene":
-        posterior, num_iterations, converged = _dawid_skene(votes, posterior, known, spec)
-    _clamp(posterior, known)
-    confusion = _confusion(votes, posterior)
-    return Consensus(
-        labels=_labels(votes, posterior, known, classes, spec.method, schema_version),
-        annotators=_annotators(votes, posterior),
-        classes=tuple(classes),
-        confusion=confusion,
-        num_iterations=num_iterations,
-        converged=converged,
-    )
 
+    classes: Sequence[str] | None = None
+    method: ClassMethod = "auto"
+    max_iterations: int = 300
+    tolerance: float = 1e-5  # gain in mean log-likelihood a vote at which it rests, nats
 
-class _Codes(dict[str, int]):
-    """Index of each class. Raises PlatformError for one that the question does not have."""
+    def __post_init__(self) -> None:
+        if self.method not in get_args(ClassMethod):
+            remedy = f"take one of {', '.join(get_args(ClassMethod))}"
+            raise SpecError(f'"{self.method}" is no method for classes', remedy=remedy)
 
-    def __init__(self, classes: Sequence[str]) -> None:
-        super().__init__({name: i for i, name in enumerate(classes)})
+    def fit(self, votes: Votes, *, gold: Mapping[str, str] | None = None) -> FittedChoices:
+        """Learn from votes; items of `gold` are certain, and anchor what is learned of annotators.
 
-    def __missing__(self, answer: str) -> int:
-        remedy = f"the classes are {', '.join(list(self)[:12])}"
-        raise PlatformError(f'"{answer}" is no class of this question', remedy=remedy)
-
-
-def _votes(annotations: Sequence[Annotation], classes: Sequence[str]) -> _Votes:
-    last: dict[tuple[str, str], Annotation] = {}
-    for one in sorted(annotations, key=lambda one: (one.updated_at, one.annotation_id)):
-        if not one.cancelled:
-            last[one.item_id, one.annotator] = one
-    items = sorted({item for item, _ in last})
-    people = sorted({who for _, who in last})
-    row, column = {name: i for i, name in enumerate(items)}, {name: i for i, name in enumerate(people)}
-    code = _Codes(classes)
-    triples = sorted((row[item], column[who], code[one.answer]) for (item, who), one in last.items())
-    table = np.array(triples, dtype=np.int64).reshape(-1, 3)
-    return _Votes(items, people, table[:, 0], table[:, 1], table[:, 2])
-
-
-def _shares(votes: _Votes, num_classes: int) -> FloatArray:
-    """(items, classes): share of the item's votes for each class."""
-    counts = np.zeros((len(votes.items), num_classes))
-    np.add.at(counts, (votes.item, votes.said), 1.0)
-    return counts / counts.sum(axis=1, keepdims=True) if len(counts) else counts
-
-
-def _clamp(posterior: FloatArray, known: IntArray) -> None:
-    """Where the truth is known the posterior is certain; in place."""
-    rows = np.flatnonzero(known >= 0)
-    posterior[rows] = 0.0
-    posterior[rows, known[rows]] = 1.0
-
-
-def _confusion(votes: _Votes, posterior: FloatArray) -> FloatArray:
-    """(annotators, classes, classes): how each annotator answers each true class, expected under `posterior`.
-
-    Each row starts with SMOOTHING votes that the annotator's own overall accuracy deals out: one who was
-    seen on few items of a class is judged by what is known of them elsewhere.
-    """
-    num_classes = posterior.shape[1]
-    counts = np.zeros((len(votes.annotators), num_classes, num_classes))
-    np.add.at(counts.transpose(0, 2, 1), (votes.annotator, votes.said), posterior[votes.item])
-    right = (np.trace(counts, axis1=1, axis2=2) + 1) / (counts.sum(axis=(1, 2)) + 2)
-    prior = np.empty_like(counts)
-    prior[:] = ((1 - right) / (num_classes - 1))[:, None, None]
-    prior[:, np.arange(num_classes), np.arange(num_classes)] = right[:, None]
-    counts += SMOOTHING * prior
-    return np.asarray(counts / counts.sum(axis=2, keepdims=True), dtype=np.float64)
-
-
-def _dawid_skene(
-    votes: _Votes, start: FloatArray, known: IntArray, spec: ConsensusSpec
-) -> tuple[FloatArray, int, bool]:
-    """Posterior (items, classes), iterations made, and whether they came to rest.
-
-    Expectation-maximisation from the shares of votes, in log space against underflow, until an iteration
-    changes the mean log-likelihood a vote by less than `spec.tolerance`; gold stays certain throughout.
-    Source: Dawid & Skene 1979, with the smoothing of `_confusion`.
-    """
-    posterior = start.copy()
-    _clamp(posterior, known)
-    impossible = (posterior == 0) & (known >= 0)[:, None]  # what an expert ruled out
-    before = -np.inf
-    for iteration in range(1, spec.max_iterations + 1):
-        joint = _log_joint(votes, _confusion(votes, posterior), _prior(posterior))
-        joint[impossible] = -np.inf
-        evidence = np.logaddexp.reduce(joint, axis=1)
-        posterior = np.exp(joint - evidence[:, None])
-        likelihood = float(evidence.sum()) / max(1, len(votes.item))
-        if abs(likelihood - before) < spec.tolerance:
-            return posterior, iteration, True
-        before = likelihood
-    return posterior, spec.max_iterations, False
-
-
-def _prior(posterior: FloatArray) -> FloatArray:
-    """(classes,): how frequent each class is; none is impossible."""
-    counts = posterior.sum(axis=0) + 1.0
-    return np.asarray(counts / counts.sum(), dtype=np.float64)
-
-
-def _log_joint(votes: _Votes, confusion: FloatArray, prior: FloatArray) -> FloatArray:
-    """(items, classes): log probability of the item's votes together with each true class."""
-    joint = np.tile(np.log(prior), (len(votes.items), 1))
-    np.add.at(joint, votes.item, np.log(confusion)[votes.annotator, :, votes.said])
-    return joint
-
-
-def _labels(
-    votes: _Votes,
-    posterior: FloatArray,
-    known: IntArray,
-    classes: Sequence[str],
-    method: str,
-    schema_version: str,
-) -> tuple[Label, ...]:
-    shares = _shares(votes, len(classes))
-    bounds = np.searchsorted(votes.item, np.arange(len(votes.items) + 1))
-    labels = []
-    for row, item_id in enumerate(votes.items):
-        if known[row] >= 0:
-            continue
-        best = int(posterior[row].round(_DIGITS).argmax())  # of equals the first in the order of the question
-        labels.append(
-            Label(
-                item_id=item_id,
-                schema_version=schema_version,
-                answer=classes[best],
-                confidence=round(float(posterior[row, best]), _DIGITS),
-                agreement=round(float(shares[row, best]), _DIGITS),
-                method=method,
-                annotators=tuple(votes.annotators[i] for i in votes.annotator[bounds[row] : bounds[row + 1]]),
-            )
+        Raises PlatformError for an answer, or gold, that is no class of the question.
+        """
+        expert = gold or {}
+        classes = tuple(self.classes or sorted({*votes.vocabulary, *expert.values()}))
+        codes = {name: place for place, name in enumerate(classes)}
+        said = _codes(votes, codes)
+        known = np.array([_code(codes, expert[item]) if item in expert else -1 for item in votes.items], dtype=np.int64)
+        ballots = _ballots(votes, said, known, classes)
+        method, model, why = self._model(ballots)
+        posterior = _counted(ballots) if model is None else model.posterior(ballots)
+        return FittedChoices(
+            votes=votes,
+            classes=classes,
+            posterior=posterior,
+            accuracy=_accuracy(votes, said, posterior) if model is None else model.accuracy,
+            method=method,
+            why=why,
+            model=model,
+            codes=codes,
         )
-    return tuple(labels)
+
+    def distance(self, one: str, other: str) -> float:
+        """1 where they differ."""
+        return float(one != other)
+
+    def _model(self, ballots: Ballots) -> tuple[str, Model | OneCoin | None, str]:
+        if self.method == "majority":
+            return "majority", None, "majority was asked for: each vote counts the same"
+        if not ballots.num_classes:
+            return "majority", None, "there is no answer to learn from"
+        cells = ballots.num_annotators * ballots.num_classes**2
+        if self.method == "one_coin" or cells > ROOM:
+            asked = "was asked for" if self.method == "one_coin" else f"serves {ballots.num_classes:,} classes"
+            return "one_coin", OneCoin.fit(ballots, self.max_iterations), f"one accuracy an annotator {asked}"
+        if self.method == "dawid_skene":
+            fitter = Fitter(1, SMOOTHING, False, max_iterations=self.max_iterations, tolerance=self.tolerance)
+            return "dawid_skene", fitter.fit(ballots), "dawid_skene was asked for: a confusion matrix an annotator"
+        return evidence.choose(ballots, self.method, self.max_iterations, self.tolerance)
 
 
-def _annotators(votes: _Votes, posterior: FloatArray) -> pa.Table:
-    """How often each annotator said what is true, expected under the posterior."""
+def _code(codes: Mapping[str, int], answer: str) -> int:
+    if answer not in codes:
+        remedy = f"the classes are {', '.join(list(codes)[:12])}"
+        raise PlatformError(f'"{answer}" is no class of this question', remedy=remedy)
+    return codes[answer]
+
+
+def _codes(votes: Votes, codes: Mapping[str, int]) -> IntArray:
+    """(votes,): the class each vote names."""
+    place = np.array([_code(codes, name) for name in votes.vocabulary], dtype=np.int64)
+    return place[votes.code]
+
+
+def _ballots(votes: Votes, said: IntArray, known: IntArray, classes: Sequence[str]) -> Ballots:
+    return Ballots.of(votes.item, votes.annotator, said, known, (len(votes.annotators), len(classes)))
+
+
+def _counted(ballots: Ballots) -> FloatArray:
+    """Shares of votes; gold is certain."""
+    shares = ballots.shares(ballots.table)
+    certain = np.flatnonzero(ballots.known >= 0)
+    shares[certain] = np.eye(ballots.num_classes)[ballots.known[certain]]
+    return shares
+
+
+def _accuracy(votes: Votes, said: IntArray, posterior: FloatArray) -> FloatArray:
+    """(annotators,): expected share of right answers."""
     size = len(votes.annotators)
-    num_answers = np.bincount(votes.annotator, minlength=size)
-    right = np.bincount(votes.annotator, weights=posterior[votes.item, votes.said], minlength=size)
-    columns = [votes.annotators, num_answers, (right / num_answers).round(_DIGITS)]
-    return pa.table(columns, schema=ANNOTATORS_SCHEMA)
+    right = np.bincount(votes.annotator, weights=posterior[votes.item, said], minlength=size)
+    return np.asarray(right / np.bincount(votes.annotator, minlength=size))
+
+
+def _best(votes: Votes, said: IntArray, posterior: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
+    """(items,) each: the most probable class, its probability, and the share of votes for it."""
+    best = posterior.round(DIGITS).argmax(axis=1) if len(posterior) else np.zeros(0, dtype=np.int64)
+    confidence = posterior[np.arange(len(best)), best].round(DIGITS)
+    size = len(votes.items)
+    same = np.bincount(votes.item, weights=said == best[votes.item], minlength=size)
+    return best, confidence, (same / np.bincount(votes.item, minlength=size)).round(DIGITS)
+
+
+def _labels(votes: Votes, said: IntArray, posterior: FloatArray, classes: Sequence[str]) -> tuple[Agreed, ...]:
+    best, confidence, agreement = _best(votes, said, posterior)
+    rows = zip(votes.items, best.tolist(), confidence.tolist(), agreement.tolist(), strict=True)
+    return tuple(
+        Agreed(item, classes[place], sure, share, votes.who(row)) for row, (item, place, sure, share) in enumerate(rows)
+    )

@@ -9,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lake.errors import LakeError
+
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
+COLUMNS = ("item", "annotator", "answer")  # of a table of votes
 DIGITS = 9  # of what is written, so that the last bits of a sum don't change a hash
 
 ANNOTATORS_SCHEMA = pa.schema(
@@ -29,29 +32,43 @@ class Votes:
 
     items: tuple[str, ...]  # sorted
     annotators: tuple[str, ...]  # sorted
+    vocabulary: tuple[str, ...]  # the different answers, canonical text (lake.answers), sorted
     item: IntArray  # (votes,), places in `items`
     annotator: IntArray  # (votes,), places in `annotators`
-    answers: tuple[str, ...]  # (votes,), canonical text (lake.answers)
+    code: IntArray  # (votes,), places in `vocabulary`
 
     @classmethod
     def of(cls, said: Iterable[tuple[str, str, str]]) -> "Votes":
-        """Of (item, annotator, answer) in any order; an annotator's last word on an item is the vote."""
-        last = {(item, annotator): answer for item, annotator, answer in said}
-        keys = sorted(last)
-        items, annotators = sorted({item for item, _ in keys}), sorted({who for _, who in keys})
-        row, column = {name: i for i, name in enumerate(items)}, {name: i for i, name in enumerate(annotators)}
-        return cls(
-            items=tuple(items),
-            annotators=tuple(annotators),
-            item=np.array([row[item] for item, _ in keys], dtype=np.int64),
-            annotator=np.array([column[who] for _, who in keys], dtype=np.int64),
-            answers=tuple(last[key] for key in keys),
-        )
+        """Of (item, annotator, answer) in order of time; an annotator's last word on an item is the vote."""
+        rows = list(said)
+        columns = list(zip(*rows, strict=True)) or [(), (), ()]
+        return cls.of_table(pa.table([pa.array(column, pa.string()) for column in columns], names=list(COLUMNS)))
+
+    @classmethod
+    def of_table(cls, table: pa.Table) -> "Votes":
+        """Of a table with the columns item, annotator and answer (strings), in order of time, as `of`.
+
+        Three million rows take seconds. Raises LakeError where a value is missing.
+        """
+        missing = [name for name in COLUMNS if table[name].null_count]
+        if missing:
+            raise LakeError(f"{missing[0]} is empty in some rows", remedy="leave out rows without an answer")
+        (items, item), (annotators, annotator), (vocabulary, code) = (_coded(table[name]) for name in COLUMNS)
+        order = np.argsort(item * len(annotators) + annotator, kind="stable")  # of equals the later row stays last
+        item, annotator, code = item[order], annotator[order], code[order]
+        last = np.ones(len(item), dtype=bool)
+        last[:-1] = (item[1:] != item[:-1]) | (annotator[1:] != annotator[:-1])
+        return cls(items, annotators, vocabulary, item[last], annotator[last], code[last])
 
     @cached_property
     def bounds(self) -> IntArray:
         """(items + 1,): the votes of item i are the rows bounds[i]:bounds[i + 1]."""
         return np.searchsorted(self.item, np.arange(len(self.items) + 1)).astype(np.int64)
+
+    @cached_property
+    def answers(self) -> tuple[str, ...]:
+        """(votes,): what was said, canonical text."""
+        return tuple(self.vocabulary[code] for code in self.code)
 
     def who(self, row: int) -> tuple[str, ...]:
         """The annotators of one item, sorted."""
@@ -59,7 +76,18 @@ class Votes:
 
     def said(self, row: int) -> tuple[str, ...]:
         """The answers to one item, in the order of `who`."""
-        return self.answers[self.bounds[row] : self.bounds[row + 1]]
+        return tuple(self.vocabulary[i] for i in self.code[self.bounds[row] : self.bounds[row + 1]])
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[tuple[str, ...], IntArray]:
+    """The different values, sorted, and (rows,) their places."""
+    encoded = column.combine_chunks().dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    order = sorted(range(len(names)), key=names.__getitem__)
+    place = np.empty(len(names), dtype=np.int64)
+    place[order] = np.arange(len(names))
+    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    return tuple(names[i] for i in order), place[codes]
 
 
 @dataclass(frozen=True)

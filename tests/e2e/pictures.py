@@ -6,7 +6,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.e2e import browser
+from labeling import templates
+from labeling.hosting import launch
+from labeling.label_studio import LabelStudioPlatform
+from labeling.label_studio_api import LabelStudioApi
+from labeling.server import LocalLabelStudio
+from lake.servers import free_port
+from tests.e2e import browser, labeling_pages
 from tests.e2e.conftest import ROOT, Installation
 
 PICTURES = ROOT / "docs" / "pictures"
@@ -29,9 +35,32 @@ def take(home: Path, services: dict[str, str]) -> None:
         page.screenshot(path=PICTURES / "portal.png")
 
 
+def take_questions(folder: Path) -> None:
+    """Screenshots of Label Studio with a question of every template, answered."""
+    (folder / "media").mkdir()
+    labeling_pages.make_media(folder / "media")
+    server = LocalLabelStudio(ROOT / ".venv-label-studio", folder / "label-studio", free_port())
+    server.start()
+    try:
+        platform = LabelStudioPlatform(server.url, token=server.admin_token)
+        with (
+            labeling_pages.media_server(folder / "media") as media_url,
+            LabelStudioApi(server.url, token=server.admin_token, timeout_s=30) as api,
+            browser.chromium(width=1280, height=900) as page,
+        ):
+            labeling_pages.log_in(page, server.url, launch.ADMIN, server.admin_password)
+            for name in templates.names():
+                asked = labeling_pages.ask(name, platform, api, name, media_url)
+                labeling_pages.open_task(page, server.url, asked)
+                page.screenshot(path=PICTURES / f"labeling-{name}.png")
+    finally:
+        server.stop()
+
+
 def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
+        take_questions(Path(folder))
         place = Installation(Path(folder) / "home")
         place.home.mkdir()
         command = [str(Path(sys.executable).parent / "trialbase"), "demo", "--home", str(place.home), "--keep"]

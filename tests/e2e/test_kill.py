@@ -54,7 +54,7 @@ INTAKE = [
     (f"{STATE}.finish", "after", 1),
 ]
 AGREEMENT = [
-    ("assets.annotations:_pay", "after", 1),
+    ("assets.answers:_pay", "after", 1),
     (f"{STATE}.move_cursor", "before", 1),
     ("quality.expectations:validate", "after", 1),
     (f"{STATE}.finish", "after", 1),

@@ -13,9 +13,9 @@ from uuid import uuid4
 
 import pytest
 
-from assets.annotations import of_batch, reopen, sync
+from assets.answers import of_batch, reopen, sync
 from assets.stage import Work
-from labeling.answers import choice_to_result
+from labeling.answers import to_result
 from labeling.label_studio_api import LabelStudioApi
 from labeling.label_studio_rows import read_tasks
 from labeling.server import LocalLabelStudio
@@ -77,7 +77,7 @@ class Crowd:
     def answer(self, api: LabelStudioApi, who: str, number: int, task: str, answer: str) -> None:
         """Sent once more where the draw says so, as after a reply that was lost."""
         unique = str(uuid4())
-        body = {"result": choice_to_result(answer, CONFIG) if answer else [], "lead_time": 2.0, "unique_id": unique}
+        body = {"result": to_result(answer, CONFIG) if answer else [], "lead_time": 2.0, "unique_id": unique}
         said = api.post(f"/api/tasks/{number}/annotations/", body, {"project": self.project}, present=True)
         if Random(unique).random() < 0.2:
             assert api.post(f"/api/tasks/{number}/annotations/", body, present=True) == b""

@@ -18,17 +18,18 @@ from uuid import uuid4
 
 import pytest
 
-from assets.annotations import mirror, reconcile, sync
+from assets.answers import mirror, reconcile, sync
 from assets.scenario import Scenario, load_scenario
 from assets.stage import Doors, Ports, Work
-from labeling.answers import choice_to_result
+from labeling.answers import to_result
 from labeling.label_studio import LabelStudioPlatform
 from labeling.label_studio_api import LabelStudioApi
 from labeling.label_studio_rows import read_emails, read_tasks
 from labeling.platform import AnnotationPlatform, PlatformTask
 from labeling.server import LocalLabelStudio
-from lake.errors import PlatformError, PlatformUnreachable
+from lake.errors import PlatformError, PlatformUnreachable, ServiceError
 from lake.records import Annotation, from_table
+from lake.servers import until
 from lake.store import Lake
 from pipelines.hints import hint, is_due, note_pull
 from tests.cutting_proxy import CuttingProxy
@@ -40,6 +41,7 @@ from tests.unit.labeling.made import birds, platform_task
 pytestmark = pytest.mark.integration
 
 CONFIG = birds()
+START_ATTEMPTS = 5
 NUM_EVENTS = 220
 TASKS = [platform_task(f"t{number}", overlap=4 if number % 20 == 0 else 3) for number in range(600)]
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -134,7 +136,7 @@ class Chaos:
             api.post(f"/api/tasks/{self._task()}/annotations/", {"lead_time": 1.5, "result": self._said()} | body)
 
     def _said(self) -> list[object]:
-        return list(choice_to_result(self.random.choice(CONFIG.classes), CONFIG))
+        return list(to_result(self.random.choice(CONFIG.classes), CONFIG))
 
     def answer(self) -> None:
         self._post()
@@ -206,9 +208,11 @@ class Chaos:
     # deaths
 
     def kill_server(self) -> None:
-        assert self.server.pid is not None
-        os.kill(self.server.pid, signal.SIGKILL)
-        self.server.start()
+        pid = self.server.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        assert until(lambda: self.server.pid != pid, 10)  # until it is dead, starting it finds it alive
+        start_again(self.server)
 
     def kill_server_in_push(self) -> None:
         with self._client(push_in_vain, self.server.url, self.token, self.project, TASKS) as client:
@@ -228,6 +232,18 @@ class Chaos:
 
     def _client(self, work: Callable[..., None], *arguments: object) -> "Client":
         return Client(work, *arguments)
+
+
+def start_again(server: LocalLabelStudio) -> None:
+    """Start a server that was killed; workers that outlive it may hold its port for a while."""
+    for attempt in range(START_ATTEMPTS):
+        try:
+            server.start()
+        except ServiceError:
+            assert attempt < START_ATTEMPTS - 1, "the server does not start again"
+            time.sleep(3)
+        else:
+            return
 
 
 class Client:

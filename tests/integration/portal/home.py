@@ -19,7 +19,7 @@ import uvicorn
 from PIL import Image, ImageDraw
 from pydantic import SecretStr
 
-from assets.annotations import count
+from assets.answers import count
 from assets.labels import GATE
 from assets.loop import BY_NAME
 from assets.scenario import Scenario, load_scenario

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from labeling.answers import choice_to_result
+from labeling.answers import to_result
 from labeling.label_studio import LabelStudioPlatform
 from labeling.label_studio_api import LabelStudioApi
 from labeling.label_studio_rows import read_tasks
@@ -90,7 +90,7 @@ def test_an_answer_in_label_studio_is_hinted_at(home: Path, portal: str, label_s
             platform.push(project, [platform_task("t0")])
             assert not is_hinted(home)
             (task,) = read_tasks(api, project)
-            api.post(f"/api/tasks/{task.id}/annotations/", {"result": choice_to_result("sparrow", config)})
+            api.post(f"/api/tasks/{task.id}/annotations/", {"result": to_result("sparrow", config)})
     assert is_hinted(home)
 
 

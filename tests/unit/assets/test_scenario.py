@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from assets.scenario import BUILT_IN, find_scenarios, json_schema, load_scenario, open_scenario
+from labeling import templates
 from lake.errors import NotFound, SpecError
 
 
@@ -103,6 +104,13 @@ def test_what_is_not_yaml_is_refused_with_its_line(folder: Path) -> None:
 def test_a_missing_file_is_named(folder: Path, file: str) -> None:
     (folder / file).unlink()
     with pytest.raises(SpecError, match=rf"{file} is not there"):
+        load_scenario(folder)
+
+
+@pytest.mark.parametrize("name", ["image-boxes", "image-classes", "image-number"])
+def test_a_question_that_the_loop_cannot_carry_is_refused(folder: Path, name: str) -> None:
+    (folder / "label_config.xml").write_text(templates.read(name))
+    with pytest.raises(SpecError, match="which the loop has no consensus and no model for yet"):
         load_scenario(folder)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.answers import choice_from_result, choice_to_result
+from labeling.answers import from_result, to_result
 from labeling.config import LabelConfig
 from lake.errors import PlatformError
 from tests.unit.labeling.made import birds
@@ -20,16 +20,16 @@ def test_every_class_survives_the_way_there_and_back(classes: list[str], data: s
         xml="", control_name="c", object_name="o", object_tag="Text", value_key="text", classes=tuple(classes)
     )
     answer = data.draw(st.sampled_from(classes))
-    assert choice_from_result(json.loads(json.dumps(choice_to_result(answer, config))), config) == answer
+    assert from_result(json.loads(json.dumps(to_result(answer, config))), config) == answer
 
 
 def test_an_unknown_class_is_not_sent() -> None:
     with pytest.raises(PlatformError, match='"ostrich" is no class of bird'):
-        choice_to_result("ostrich", birds())
+        to_result("ostrich", birds())
 
 
 def test_nothing_chosen_is_no_answer() -> None:
-    assert choice_from_result([], birds()) == ""
+    assert from_result([], birds()) == ""
 
 
 @pytest.mark.parametrize(
@@ -44,10 +44,10 @@ def test_nothing_chosen_is_no_answer() -> None:
 )
 def test_what_it_cannot_read_is_named(entry: dict[str, object], says: str) -> None:
     with pytest.raises(PlatformError) as caught:
-        choice_from_result([entry], birds())
+        from_result([entry], birds())
     assert says in caught.value.what
 
 
 def test_two_answers_to_one_question_are_refused() -> None:
     with pytest.raises(PlatformError, match="2 results"):
-        choice_from_result(choice_to_result("sparrow", birds()) * 2, birds())
+        from_result(to_result("sparrow", birds()) * 2, birds())

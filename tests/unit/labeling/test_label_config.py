@@ -22,10 +22,18 @@ def test_a_picture_is_read() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("</View>", '<RectangleLabels name="r" toName="text"/></View>', "<RectangleLabels> is not supported"),
-        ("</View>", '<Choices name="c2" toName="text"/></View>', "has 2 of <Choices>"),
-        ('<Text name="text" value="$text"/>', "", "has 0 of <Image> or <Text>"),
-        ('choice="single"', 'choice="multiple"', 'choice="multiple"'),
+        ("</View>", '<Chat name="chat" value="$chat"/></View>', "<Chat> is not supported"),
+        (
+            "</View>",
+            '<RectangleLabels name="r" toName="text"/></View>',
+            "has 2 controls (<Choices>, <RectangleLabels>)",
+        ),
+        ("</View>", '<Choices name="c2" toName="text"/></View>', "has 2 controls (<Choices>, <Choices>)"),
+        ("</View>", '<Label value="x"/></View>', "<Label> stands outside of <RectangleLabels>"),
+        ("</View>", '<Relations><Relation value="of"/></Relations></View>', "<Relations> stands beside one <Labels>"),
+        ('<Text name="text" value="$text"/>', "", "shows 0 objects, <Choices> needs 1 of <Image>"),
+        ('<Text name="text"', '<List name="text"', "<Choices> is not supported about <List>"),
+        ('choice="single"', 'choice="any"', 'choice="any"'),
         ('choice="single"', 'choice="single" perRegion="true"', "perRegion"),
         ('toName="text"', 'toName="image"', 'toName="image"'),
         ('name="bird" ', "", "has no name"),
