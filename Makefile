@@ -22,7 +22,7 @@ up: .venv/app.stamp .venv-label-studio/stamp     ## start Dagster, Label Studio,
 down: .venv/app.stamp                            ## stop them
 	$(BIN)/trialbase down
 
-chaos: .venv/dev.stamp .venv-label-studio/stamp  ## Label Studio on PostgreSQL through hundreds of faults; many minutes
+chaos: .venv/dev.stamp .venv-label-studio/stamp  ## Label Studio on PostgreSQL through hundreds of faults; some minutes
 	TRIALBASE_TEST_CHAOS=1 $(BIN)/pytest tests/integration/test_label_studio_chaos.py
 
 check: .venv/dev.stamp                           ## lint, types, import law, Dagster definitions
